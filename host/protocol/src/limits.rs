@@ -1,0 +1,123 @@
+//! Every limit of the product: one constant each, with its reason. All are on by default.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde::Serialize;
+
+const KIB: usize = 1024;
+const MIB: usize = 1024 * KIB;
+
+// ---- the component file ----
+
+/// Bytes of a component. A Python component (componentize-py 0.25) has 18 MB; three times that is room enough.
+pub const COMPONENT_BYTES: usize = 64 * MIB;
+/// Imported interfaces of a component. WASI 0.2 has about 30; 10,000 imports are an attack on the linker.
+pub const IMPORTS: usize = 200;
+/// Actions of one tool. Agents cannot work with more, and each costs a schema.
+pub const ACTIONS: usize = 256;
+/// Bytes of a manifest.
+pub const MANIFEST_BYTES: usize = 64 * KIB;
+/// Nesting of a parameter's or result's type: deeper ones cost stack when JSON is read.
+pub const TYPE_DEPTH: usize = 32;
+
+// ---- the guest's machine ----
+
+/// Bytes of linear memory of one call, over all its memories. Language runtimes need 10 to 30 MiB.
+pub const MEMORY_BYTES: usize = 64 * MIB;
+/// Linear memories of one call. A composed tool has one per part.
+pub const MEMORIES: usize = 8;
+/// Tables of one call.
+pub const TABLES: usize = 16;
+/// Elements of one table. CPython's function table has about 10,000.
+pub const TABLE_ELEMENTS: usize = 20_000;
+/// Core instances of one call. A wit-bindgen component makes about 6, componentize-py about 40.
+pub const INSTANCES: usize = 64;
+/// Bytes of native stack for WebAssembly code (the engine's own default).
+pub const STACK_BYTES: usize = 512 * KIB;
+/// Bytes that the host may allocate for one crossing of the boundary (wasmtime's host-call fuel). The engine's
+/// default is 128 MiB; its lifted values are bigger than the guest's bytes.
+pub const HOSTCALL_FUEL: usize = 16 * MIB;
+/// WASI resources (streams, pollables, …) that one call may hold (the engine's default is 1,000,000).
+pub const RESOURCES: usize = 1_024;
+/// Component-model handles that one call may hold (CVE-2026-119134; the engine's default is 100,000).
+pub const COMPONENT_HANDLES: usize = 1_024;
+/// Bytes of one request for random numbers: seeds are small, gigabytes are an attack.
+pub const RANDOM_BYTES: u64 = 64 * 1024;
+/// The engine's clock tick: how soon a running guest notices that its time is over.
+pub const EPOCH_TICK: Duration = Duration::from_millis(10);
+/// Wall time of one call, network included.
+pub const DEADLINE: Duration = Duration::from_secs(30);
+/// Processor time of one call, counted in ticks.
+pub const CPU_TIME: Duration = Duration::from_secs(10);
+
+// ---- arguments, results, log ----
+
+/// Bytes of arguments as JSON.
+pub const ARGUMENT_BYTES: usize = MIB;
+/// Bytes of a result as JSON.
+pub const RESULT_BYTES: usize = 4 * MIB;
+/// Nesting of arguments and results.
+pub const JSON_DEPTH: usize = 64;
+/// Values in arguments or a result, counted one by one.
+pub const JSON_NODES: usize = 100_000;
+/// Log lines of one call.
+pub const LOG_LINES: usize = 1_000;
+/// Bytes of one log line.
+pub const LOG_LINE_BYTES: usize = 4 * KIB;
+/// Characters of a progress note.
+pub const PROGRESS_NOTE_CHARS: usize = 200;
+/// Least time between two progress reports that are passed on.
+pub const PROGRESS_EVERY: Duration = Duration::from_millis(100);
+
+// ---- HTTP ----
+
+/// Requests of one call.
+pub const REQUESTS: u32 = 64;
+/// Bytes of a URL (RFC 9110 §4.1 asks for at least 8,000 octets).
+pub const URL_BYTES: usize = 8 * KIB;
+/// Header fields of a guest's request.
+pub const REQUEST_HEADERS: usize = 64;
+/// Bytes of a guest's request headers. Far below usual servers' limits, so that no 431 page dumps the credential (threat B15).
+pub const REQUEST_HEADER_BYTES: usize = 8 * KIB;
+/// Bytes of a guest's request body.
+pub const REQUEST_BODY_BYTES: usize = MIB;
+/// Header fields of a response.
+pub const RESPONSE_HEADERS: usize = 128;
+/// Bytes of a response's headers.
+pub const RESPONSE_HEADER_BYTES: usize = 64 * KIB;
+/// Bytes of a response's body, after decoding.
+pub const RESPONSE_BODY_BYTES: usize = 8 * MIB;
+/// Time to connect, TLS included.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Time from the sent request to the response's head.
+pub const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
+/// Time between two pieces of a body: a slow-loris server is cut off.
+pub const READ_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The limits that one call runs under. [`Default`] is the constants above; an operator may set others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Wall time. See [`DEADLINE`].
+    pub deadline: Duration,
+    /// Processor time. See [`CPU_TIME`].
+    pub cpu_time: Duration,
+    /// Bytes of linear memory. See [`MEMORY_BYTES`].
+    pub memory_bytes: usize,
+    /// Bytes of a result as JSON. See [`RESULT_BYTES`].
+    pub result_bytes: usize,
+    /// HTTP requests. See [`REQUESTS`].
+    pub requests: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            deadline: DEADLINE,
+            cpu_time: CPU_TIME,
+            memory_bytes: MEMORY_BYTES,
+            result_bytes: RESULT_BYTES,
+            requests: REQUESTS,
+        }
+    }
+}
