@@ -1,1 +1,51 @@
-//! placeholder
+//! The gate: the only way out of the sandbox, and the only place where a request meets a token.
+//!
+//! ```text
+//!  Asked ──► policy::check ──► Allowed ──► sign ──► Signed ──► network::send ──► Received ──► scan::clean ──► Answer
+//!  (guest)   pure: grant,      carries     token    has no     one resolver,     whole,       any live        (guest)
+//!            service, URL      the exact   of one   Debug, no  public addresses  bounded      secret: all
+//!                              URL         scope    Clone      only                           withheld
+//! ```
+//!
+//! Each step takes the type that only the step before can make, so a skipped step does not compile:
+//!
+//! ```compile_fail
+//! fn forge(request: hotcell_protocol::Asked) -> hotcell_gate::Allowed {
+//!     hotcell_gate::Allowed { asked: request }
+//! }
+//! ```
+//! ```compile_fail
+//! fn twice(allowed: hotcell_gate::Allowed) -> (hotcell_gate::Allowed, hotcell_gate::Allowed) {
+//!     (allowed.clone(), allowed)
+//! }
+//! ```
+
+#![forbid(unsafe_code)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        reason = "tests may panic"
+    )
+)]
+
+mod gate;
+mod network;
+mod policy;
+mod scan;
+mod service;
+mod session;
+mod sign;
+mod strikes;
+
+pub use gate::Gate;
+pub use policy::Allowed;
+pub use policy::Grant;
+pub use policy::PublicRule;
+pub use service::Services;
+pub use session::RequestRecord;
+pub use session::Session;
+pub use session::Watcher;

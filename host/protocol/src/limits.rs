@@ -20,6 +20,8 @@ pub const ACTIONS: usize = 256;
 pub const MANIFEST_BYTES: usize = 64 * KIB;
 /// Nesting of a parameter's or result's type: deeper ones cost stack when JSON is read.
 pub const TYPE_DEPTH: usize = 32;
+/// Parts of all types of a component, written out. Types share parts: 32 nested pairs are 2^32 parts.
+pub const TYPE_NODES: usize = 20_000;
 
 // ---- the guest's machine ----
 

@@ -1,0 +1,118 @@
+//! The gate: services, vault, network, strikes. One for a host; [`Gate::send`] is the whole way of a request.
+
+use std::sync::Arc;
+use std::sync::PoisonError;
+use std::sync::RwLock;
+
+use hotcell_protocol::Answer;
+use hotcell_protocol::Asked;
+use hotcell_protocol::Code;
+use hotcell_protocol::Refusal;
+use hotcell_vault::AuthStore;
+use tokio::time::Instant;
+
+use crate::network::Network;
+use crate::policy;
+use crate::policy::Grant;
+use crate::scan;
+use crate::scan::Secrets;
+use crate::service::Services;
+use crate::session::Trace;
+use crate::sign;
+use crate::strikes::Strikes;
+
+/// The only way out. Shared by all calls of a host.
+pub struct Gate {
+    services: Arc<Services>,
+    store: Option<Arc<AuthStore>>,
+    network: Network,
+    secrets: RwLock<Arc<Secrets>>,
+    strikes: Strikes,
+}
+
+impl Gate {
+    /// A gate for these services. Without a store, every request that needs a token is refused. `extra_roots`: certificate
+    /// authorities in PEM, trusted besides the bundled ones.
+    ///
+    /// # Errors
+    /// [`Code::BadConfig`] for broken certificates; [`Code::StoreUnavailable`] if the store's secrets cannot be read.
+    pub fn new(
+        services: Arc<Services>,
+        store: Option<Arc<AuthStore>>,
+        extra_roots: Option<&[u8]>,
+    ) -> Result<Self, Refusal> {
+        let secrets = RwLock::new(Arc::new(Secrets::new(Vec::new())?));
+        let gate = Self { services, store, network: Network::new(extra_roots)?, secrets, strikes: Strikes::default() };
+        gate.secrets()?;
+        Ok(gate)
+    }
+
+    /// One request of a guest, top to bottom.
+    pub(crate) async fn send(
+        &self,
+        grant: &Grant,
+        asked: Asked,
+        deadline: Instant,
+        trace: &mut Trace,
+    ) -> Result<Answer, Refusal> {
+        trace.asked(&asked);
+        self.refuse_secrets_in(&asked)?;
+        let allowed = policy::check(&self.services, grant, asked)?;
+        trace.allowed(&allowed);
+        let service = allowed.terms.service.clone().unwrap_or_default();
+        self.strikes.check(grant.digest, &service)?;
+
+        let signed = sign::sign(&self.services, self.store.as_deref(), allowed)?;
+        let received = self.network.send(signed, deadline).await?;
+        trace.received(&received);
+
+        let further = self.services.find(&service).map_or(&[][..], |service| &service.response_headers);
+        let cleaned = scan::clean(received, &*self.secrets()?, further);
+        if cleaned.is_err() {
+            self.strikes.add(grant.digest, &service);
+        }
+        cleaned
+    }
+
+    /// The operator's services.
+    pub(crate) fn services(&self) -> &Services {
+        &self.services
+    }
+
+    /// Whether the bytes hold a live secret of the store. True if that cannot be found out: what cannot be scanned does not pass.
+    #[must_use]
+    pub fn holds_secret(&self, bytes: &[u8]) -> bool {
+        self.secrets().map_or(true, |secrets| secrets.in_bytes(bytes))
+    }
+
+    /// A tool that got hold of a secret elsewhere may not send it anywhere (threat G13).
+    fn refuse_secrets_in(&self, asked: &Asked) -> Result<(), Refusal> {
+        let secrets = self.secrets()?;
+        let texts = asked.headers.iter().flat_map(|header| [header.name.as_bytes(), header.value.as_bytes()]);
+        let found =
+            texts.chain([asked.url.as_bytes()]).chain(asked.body.as_deref()).any(|bytes| secrets.in_bytes(bytes));
+        if found {
+            return Err(Refusal::new(
+                Code::LeakStopped,
+                "the tool's request holds a credential",
+                "find out where the tool got it: an argument, or a server that gives it back in an odd form",
+            ));
+        }
+        Ok(())
+    }
+
+    /// The live secrets, built anew when the store's tokens have changed.
+    fn secrets(&self) -> Result<Arc<Secrets>, Refusal> {
+        let tokens = match &self.store {
+            Some(store) => store.live_tokens()?,
+            None => Vec::new(),
+        };
+        let known = Arc::clone(&self.secrets.read().unwrap_or_else(PoisonError::into_inner));
+        if known.are_of(&tokens) {
+            return Ok(known);
+        }
+        let fresh = Arc::new(Secrets::new(tokens)?);
+        *self.secrets.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&fresh);
+        Ok(fresh)
+    }
+}

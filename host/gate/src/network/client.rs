@@ -1,0 +1,184 @@
+//! The HTTP client, built from nothing: no proxy and no certificates from the environment, no redirects, no cookies, no
+//! decompression, HTTP/1.1 only.
+
+use std::collections::HashMap;
+use std::error::Error as _;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use hotcell_protocol::Code;
+use hotcell_protocol::Refusal;
+use hotcell_protocol::limits;
+use reqwest::Client;
+use rustls::ClientConfig;
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use tokio::time::Instant;
+use tokio::time::timeout;
+use tokio::time::timeout_at;
+
+use super::Received;
+use super::body;
+use super::resolver::Forbidden;
+use super::resolver::Public;
+use crate::sign::Signed;
+
+/// How long a connection may wait for its next request.
+const IDLE: Duration = Duration::from_secs(30);
+/// Idle connections kept for each host of a service.
+const IDLE_CONNECTIONS: usize = 8;
+
+/// The network, with a connection pool for each service: no request of one service rides on another's connection (threat C8).
+pub(crate) struct Network {
+    tls: ClientConfig,
+    clients: Mutex<HashMap<Option<String>, Client>>,
+}
+
+impl Network {
+    /// A network that trusts the bundled certificate authorities, and those in `extra_roots` (PEM).
+    pub(crate) fn new(extra_roots: Option<&[u8]>) -> Result<Self, Refusal> {
+        // Bundled: neither SSL_CERT_FILE nor a file on the disk changes what is trusted (threat K3). No key log (threat G12).
+        let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+        for certificate in extra_roots.map(CertificateDer::pem_slice_iter).into_iter().flatten() {
+            let added = certificate.ok().and_then(|certificate| roots.add(certificate).ok());
+            added.ok_or_else(|| {
+                Refusal::new(
+                    Code::BadConfig,
+                    "`network.extra_roots` holds something that is no certificate",
+                    "it must be a PEM file of certificates",
+                )
+            })?;
+        }
+        let tls = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(|_| Refusal::internal("TLS cannot be set up"))?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        Ok(Self { tls, clients: Mutex::default() })
+    }
+
+    /// Sends a request and reads the whole response, until the deadline.
+    pub(crate) async fn send(&self, signed: Signed, deadline: Instant) -> Result<Received, Refusal> {
+        let origin = signed.target.origin.to_string();
+        timeout_at(deadline, self.exchange(signed, &origin)).await.unwrap_or_else(|_| {
+            Err(Refusal::new(
+                Code::DeadlineExceeded,
+                format!("the call's time was over before {origin} had answered"),
+                "give the call more time (call --timeout), or ask for less",
+            ))
+        })
+    }
+
+    async fn exchange(&self, signed: Signed, origin: &str) -> Result<Received, Refusal> {
+        let client = self.client(signed.terms.service.as_deref())?;
+        let Signed { method, target, headers, body, .. } = signed;
+        let method = reqwest::Method::from_bytes(method.as_str().as_bytes())
+            .map_err(|_| Refusal::internal("a method of the protocol is none of HTTP"))?;
+        let mut request = reqwest::Request::new(method, target.url.clone());
+        *request.headers_mut() = headers;
+        *request.body_mut() = body.map(Into::into);
+        let sent = timeout(limits::CONNECT_TIMEOUT + limits::HEAD_TIMEOUT, client.execute(request)).await;
+        let response = sent
+            .map_err(|_| {
+                Refusal::new(
+                    Code::UpstreamTimedOut,
+                    format!("{origin} did not answer in time"),
+                    "try again; the server is slow or hangs",
+                )
+            })?
+            .map_err(|error| explain(&error, origin))?;
+        let status = response.status().as_u16();
+        let headers = response.headers().clone();
+        check_head(status, &headers, origin)?;
+        let body = body::read(response, origin).await?;
+        Ok(Received { status, headers, body, target })
+    }
+
+    fn client(&self, service: Option<&str>) -> Result<Client, Refusal> {
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = clients.get(&service.map(str::to_owned)) {
+            return Ok(client.clone());
+        }
+        let client = build(self.tls.clone())?;
+        clients.insert(service.map(str::to_owned), client.clone());
+        Ok(client)
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that builds an HTTP client")]
+fn build(tls: ClientConfig) -> Result<Client, Refusal> {
+    Client::builder()
+        .tls_backend_preconfigured(tls)
+        .dns_resolver(Public)
+        // A proxy variable would carry the token elsewhere and look names up in our stead (threat K2).
+        .no_proxy()
+        // Followed redirects carry custom credential headers to other origins (reqwest#3091, CVE-2018-1000007, threat D1).
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .referer(false)
+        // HTTP/2 brought floods (RUSTSEC-2026-0258, RUSTSEC-2024-0003) and shares connections between names (threat C8).
+        .http1_only()
+        .http1_max_headers(limits::RESPONSE_HEADERS)
+        .connection_verbose(false)
+        .connect_timeout(limits::CONNECT_TIMEOUT)
+        .pool_idle_timeout(IDLE)
+        .pool_max_idle_per_host(IDLE_CONNECTIONS)
+        .user_agent(concat!("hotcell/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .map_err(|_| Refusal::internal("the HTTP client cannot be built"))
+}
+
+/// Refuses what no tool should see: switched protocols, status codes outside HTTP's, floods of headers.
+fn check_head(status: u16, headers: &http::HeaderMap, origin: &str) -> Result<(), Refusal> {
+    if !(200..=599).contains(&status) {
+        return Err(Refusal::new(
+            Code::UpstreamUnreachable,
+            format!("{origin} answered with the status {status}, which no request of a tool asks for"),
+            "the server is broken, or wants to switch protocols",
+        ));
+    }
+    let bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    if bytes > limits::RESPONSE_HEADER_BYTES {
+        return Err(Refusal::new(
+            Code::ResponseTooLarge,
+            format!("the headers of {origin} have more than {} bytes", limits::RESPONSE_HEADER_BYTES),
+            "nothing to repair for the tool",
+        ));
+    }
+    Ok(())
+}
+
+/// Says in our own words why there is no response. The client's error may hold the URL (reqwest#1361): it ends here.
+fn explain(error: &reqwest::Error, origin: &str) -> Refusal {
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        if let Some(Forbidden { why }) = inner.downcast_ref::<Forbidden>() {
+            return Refusal::new(
+                Code::AddressForbidden,
+                format!("{origin} leads to an address that is not public ({why})"),
+                "a service on this machine is named by its literal address: http://127.0.0.1:PORT in `origins`",
+            );
+        }
+        cause = inner.source();
+    }
+    if error.is_timeout() {
+        return Refusal::new(
+            Code::UpstreamTimedOut,
+            format!("{origin} did not answer in time"),
+            "try again; the server is slow or hangs",
+        );
+    }
+    let what = if error.is_connect() {
+        "cannot be reached (name, address or certificate)"
+    } else {
+        "did not answer as HTTP/1.1"
+    };
+    Refusal::new(
+        Code::UpstreamUnreachable,
+        format!("{origin} {what}"),
+        "check the origin and the network; for a private certificate authority set network.extra_roots in config.toml",
+    )
+}

@@ -1,0 +1,20 @@
+//! Signed → Received: the only HTTP client and the only name lookups of the product.
+
+mod body;
+mod client;
+mod resolver;
+
+pub(crate) use client::Network;
+
+use http::HeaderMap;
+
+use crate::policy::url::Target;
+
+/// A response as it came: whole and bounded, not yet scanned. It has no `Debug`, `Clone` or `Serialize`; `scan::clean` alone
+/// turns it into an answer.
+pub(crate) struct Received {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+    pub(crate) target: Target,
+}

@@ -1,0 +1,163 @@
+//! Policy: may this request leave, and with which scope of which service? Pure: no clock, no I/O, no async.
+//!
+//! Effective permission = manifest ∩ service ∩ grant ∩ token. The grant is already within the manifest; here it meets the
+//! operator's service; the token's part is the vault's.
+
+pub(crate) mod address;
+mod grant;
+pub(crate) mod headers;
+pub(crate) mod template;
+pub(crate) mod url;
+
+use hotcell_protocol::Asked;
+use hotcell_protocol::Code;
+use hotcell_protocol::Method;
+use hotcell_protocol::Refusal;
+use hotcell_protocol::limits;
+
+use crate::service::Service;
+use crate::service::Services;
+pub use grant::Grant;
+pub use grant::PublicRule;
+use headers::CheckedHeaders;
+use url::Target;
+
+/// A request that policy let through, with the terms on which it did. Made by [`check`] alone.
+pub struct Allowed {
+    pub(crate) method: Method,
+    pub(crate) target: Target,
+    pub(crate) headers: CheckedHeaders,
+    pub(crate) body: Option<Vec<u8>>,
+    pub(crate) terms: Terms,
+}
+
+/// The terms of a permission: later steps act on these, never on a bare yes.
+pub(crate) struct Terms {
+    /// The service whose rule allowed it; `None` for a public origin.
+    pub(crate) service: Option<String>,
+    /// The scope whose token is to be attached; `None` for a request without one.
+    pub(crate) scope: Option<String>,
+    /// The rule's own text, for the record: never the request's path, which may hold data.
+    pub(crate) rule: String,
+}
+
+/// Decides one request.
+pub(crate) fn check(services: &Services, grant: &Grant, asked: Asked) -> Result<Allowed, Refusal> {
+    let body = bounded(asked.body)?;
+    let target = url::parse(&asked.url)?;
+    let named = grant.services.iter().filter_map(|(name, scopes)| Some((services.find(name)?, scopes)));
+    let mut nearest = None;
+    for (service, scopes) in named.filter(|(service, _)| service.origins.contains(&target.origin)) {
+        match within(service, scopes.iter().map(String::as_str), asked.method, &target) {
+            Ok(terms) => {
+                let headers = headers::check(&asked.headers, &service.request_headers)?;
+                return Ok(Allowed { method: asked.method, target, headers, body, terms });
+            }
+            // A service that always denies the path beats every other rule.
+            Err(Miss::Denied(refusal)) => return Err(refusal),
+            Err(Miss::Other(refusal)) => nearest = Some(refusal),
+        }
+    }
+    if let Some(rule) = grant.public.iter().find(|rule| rule.allows(asked.method, &target)) {
+        let headers = headers::check(&asked.headers, &[])?;
+        let terms = Terms { service: None, scope: None, rule: rule.to_string() };
+        return Ok(Allowed { method: asked.method, target, headers, body, terms });
+    }
+    Err(nearest.unwrap_or_else(|| origin_not_granted(grant, asked.method, &target)))
+}
+
+fn bounded(body: Option<Vec<u8>>) -> Result<Option<Vec<u8>>, Refusal> {
+    if body.as_ref().is_some_and(|body| body.len() > limits::REQUEST_BODY_BYTES) {
+        return Err(Refusal::new(
+            Code::RequestTooLarge,
+            format!("the request's body has more than {} bytes", limits::REQUEST_BODY_BYTES),
+            "the tool must send less in one request",
+        ));
+    }
+    Ok(body)
+}
+
+enum Miss {
+    Denied(Refusal),
+    Other(Refusal),
+}
+
+/// Whether a service that has the origin allows the request, for an action with these scopes.
+fn within<'a>(
+    service: &Service,
+    scopes: impl Iterator<Item = &'a str>,
+    method: Method,
+    target: &Target,
+) -> Result<Terms, Miss> {
+    if let Some(denied) = service.deny.iter().find(|template| template.covers(&target.segments)) {
+        return Err(Miss::Denied(Refusal::new(
+            Code::PathNotGranted,
+            format!("{} always denies {denied} to tools", service.name),
+            format!("nothing to repair for the tool; the operator wrote it into `deny` of [service.{}]", service.name),
+        )));
+    }
+    let terms = |scope: Option<&str>, rule: &template::Rule| Terms {
+        service: Some(service.name.clone()),
+        scope: scope.map(str::to_owned),
+        rule: rule.to_string(),
+    };
+    let held: Vec<&str> = scopes.collect();
+    // Scopes first: where a rule with a token and one without both match, the action has asked for the token.
+    for scope in &held {
+        if let Some(rule) = service.rules(scope).iter().find(|rule| rule.allows(method, &target.segments)) {
+            return Ok(terms(Some(scope), rule));
+        }
+    }
+    if let Some(rule) = service.anonymous.iter().find(|rule| rule.allows(method, &target.segments)) {
+        return Ok(terms(None, rule));
+    }
+    Err(Miss::Other(missed(service, &held, method, target)))
+}
+
+/// Why no rule matched: the scope is missing, the method is another, or the path is granted to nobody.
+fn missed(service: &Service, held: &[&str], method: Method, target: &Target) -> Refusal {
+    let name = &service.name;
+    let other = service.scopes.iter().find(|(_, rules)| rules.iter().any(|rule| rule.allows(method, &target.segments)));
+    if let Some((scope, _)) = other {
+        return Refusal::new(
+            Code::InsufficientScope,
+            format!("this needs the scope {scope} of {name}, which the action was not granted"),
+            format!("the tool's author must ask for {scope} in the manifest; then install the tool again"),
+        );
+    }
+    let rules = held.iter().flat_map(|scope| service.rules(scope)).chain(&service.anonymous);
+    let methods: Vec<_> = rules.filter(|rule| rule.covers(&target.segments)).map(ToString::to_string).collect();
+    if !methods.is_empty() {
+        return Refusal::new(
+            Code::MethodNotGranted,
+            format!("{} is not granted for this path of {name} (granted: {})", method.as_str(), methods.join("; ")),
+            format!("if tools may do this, the operator adds {} to a scope of [service.{name}]", method.as_str()),
+        );
+    }
+    Refusal::new(
+        Code::PathNotGranted,
+        format!("no scope of {name} that the action holds covers this {} request", method.as_str()),
+        format!(
+            "if tools may do this, the operator adds \"{} {}\" to a scope of [service.{name}.scopes]",
+            method.as_str(),
+            target.path()
+        ),
+    )
+}
+
+fn origin_not_granted(grant: &Grant, method: Method, target: &Target) -> Refusal {
+    Refusal::new(
+        Code::OriginNotGranted,
+        format!("{} is not granted to `{}` of {}", target.origin, grant.action, grant.tool),
+        format!(
+            "the tool's author asks for it in the manifest: a service that has this origin, or \
+             public = [\"{} {}/…\"] under [actions.{}]; then install the tool again",
+            method.as_str(),
+            target.origin,
+            grant.action
+        ),
+    )
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,197 @@
+//! One call's view of the gate: its grant, its deadline, its count of requests, and what it did, for the record.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use hotcell_protocol::Answer;
+use hotcell_protocol::Asked;
+use hotcell_protocol::Code;
+use hotcell_protocol::GuestError;
+use hotcell_protocol::LogLine;
+use hotcell_protocol::Method;
+use hotcell_protocol::Outside;
+use hotcell_protocol::Progress;
+use hotcell_protocol::Refusal;
+use hotcell_protocol::Waiting;
+use serde::Serialize;
+
+use crate::gate::Gate;
+use crate::network::Received;
+use crate::policy::Allowed;
+use crate::policy::Grant;
+
+/// Refusals of one call that are kept for the person who runs it. A tool can ask for many; the first ones say enough.
+const REFUSALS: usize = 8;
+/// Requests of one call that are recorded one by one; a tool that goes on asking after its last one is not worth a line each.
+const RECORDS: usize = 1_000;
+
+/// Sees a tool's log and progress as they come.
+pub trait Watcher: Send + Sync {
+    /// Takes one line. No live secret is in it.
+    fn log(&self, line: &LogLine);
+
+    /// Takes one report.
+    fn progress(&self, progress: &Progress);
+}
+
+/// What one request was, for the audit record. Never a query, a header's value, a path or a body.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RequestRecord {
+    /// The service, if the request was one of a service's.
+    pub service: Option<String>,
+    /// The scope whose token it carried, if any.
+    pub scope: Option<String>,
+    /// The origin, once the URL was read.
+    pub origin: Option<String>,
+    /// The rule that allowed it, as the operator wrote it.
+    pub rule: Option<String>,
+    /// The method.
+    pub method: Method,
+    /// The response's status, if there was one.
+    pub status: Option<u16>,
+    /// The refusal, if there was one.
+    pub refused: Option<Code>,
+    /// Bytes of the request's body.
+    pub bytes_out: usize,
+    /// Bytes of the response's body.
+    pub bytes_in: usize,
+    /// Milliseconds from start to end.
+    pub ms: u64,
+}
+
+/// Fills a [`RequestRecord`] while a request goes through the gate.
+pub(crate) struct Trace(RequestRecord);
+
+impl Trace {
+    pub(crate) fn asked(&mut self, asked: &Asked) {
+        self.0.bytes_out = asked.body.as_ref().map_or(0, Vec::len);
+    }
+
+    pub(crate) fn allowed(&mut self, allowed: &Allowed) {
+        self.0.service.clone_from(&allowed.terms.service);
+        self.0.scope.clone_from(&allowed.terms.scope);
+        self.0.rule = Some(allowed.terms.rule.clone());
+        self.0.origin = Some(allowed.target.origin.to_string());
+    }
+
+    pub(crate) fn received(&mut self, received: &Received) {
+        self.0.status = Some(received.status);
+        self.0.bytes_in = received.body.len();
+    }
+}
+
+/// The gate as one call sees it.
+pub struct Session {
+    gate: Arc<Gate>,
+    grant: Grant,
+    deadline: Instant,
+    requests_left: AtomicU32,
+    watcher: Arc<dyn Watcher>,
+    seen: Mutex<Seen>,
+}
+
+#[derive(Default)]
+struct Seen {
+    requests: Vec<RequestRecord>,
+    refusals: Vec<Refusal>,
+}
+
+impl Session {
+    /// A session for one call.
+    #[must_use]
+    pub fn new(gate: Arc<Gate>, grant: Grant, deadline: Instant, requests: u32, watcher: Arc<dyn Watcher>) -> Self {
+        Self { gate, grant, deadline, requests_left: AtomicU32::new(requests), watcher, seen: Mutex::default() }
+    }
+
+    /// What the call did, and what was refused to it: for the record and for the person.
+    #[must_use]
+    pub fn finish(&self) -> (Vec<RequestRecord>, Vec<Refusal>) {
+        let Seen { requests, refusals } = std::mem::take(&mut *self.seen());
+        (requests, refusals)
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn counted(&self, asked: Asked, trace: &mut Trace) -> Result<Answer, Refusal> {
+        let left = self.requests_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+        left.map_err(|_| {
+            Refusal::new(
+                Code::TooManyRequests,
+                "the call has used up its requests",
+                "ask for less in one call, or raise limits.requests in config.toml",
+            )
+        })?;
+        self.gate.send(&self.grant, asked, self.deadline.into(), trace).await
+    }
+}
+
+impl Outside for Session {
+    fn send(&self, asked: Asked) -> Waiting<'_, Result<Answer, GuestError>> {
+        Box::pin(async move {
+            let started = Instant::now();
+            let mut trace = Trace(RequestRecord {
+                service: None,
+                scope: None,
+                origin: None,
+                rule: None,
+                method: asked.method,
+                status: None,
+                refused: None,
+                bytes_out: 0,
+                bytes_in: 0,
+                ms: 0,
+            });
+            let result = self.counted(asked, &mut trace).await;
+            let mut record = trace.0;
+            record.ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+            record.refused = result.as_ref().err().map(|refusal| refusal.code);
+            tracing::info!(
+                service = record.service.as_deref(),
+                rule = record.rule.as_deref(),
+                status = record.status,
+                refused = record.refused.map(Code::as_str),
+                ms = record.ms,
+                "request"
+            );
+            let mut seen = self.seen();
+            if seen.requests.len() < RECORDS {
+                seen.requests.push(record);
+            }
+            result.map_err(|refusal| {
+                let error = refusal.code.guest_error();
+                if seen.refusals.len() < REFUSALS && !seen.refusals.contains(&refusal) {
+                    seen.refusals.push(refusal);
+                }
+                error
+            })
+        })
+    }
+
+    fn origin(&self, service: &str) -> Result<String, GuestError> {
+        // Not granted and not known look the same (threat F4).
+        let granted = self.grant.services.contains_key(service);
+        let origin = self.gate.services().find(service).and_then(|service| service.origins.first());
+        origin.filter(|_| granted).map(ToString::to_string).ok_or(GuestError::Denied)
+    }
+
+    fn log(&self, line: LogLine) {
+        if self.gate.holds_secret(line.text.as_bytes()) {
+            let text = "a line of the tool's log held a credential, and was withheld".to_owned();
+            self.watcher.log(&LogLine { level: line.level, text });
+        } else {
+            self.watcher.log(&line);
+        }
+    }
+
+    fn progress(&self, progress: Progress) {
+        let leaks = progress.note.as_ref().is_some_and(|note| self.gate.holds_secret(note.as_bytes()));
+        self.watcher.progress(&if leaks { Progress { note: None, ..progress } } else { progress });
+    }
+}

@@ -1,0 +1,75 @@
+//! Allowed → Signed: the one place where a token is taken from the vault, and the one place where it is put: a header of
+//! the service's, set by the host, exactly once.
+
+use hotcell_protocol::Code;
+use hotcell_protocol::Method;
+use hotcell_protocol::Refusal;
+use hotcell_vault::AuthError;
+use hotcell_vault::AuthStore;
+use hotcell_vault::Reason;
+use http::HeaderMap;
+use http::HeaderValue;
+use http::header;
+use zeroize::Zeroizing;
+
+use crate::policy::Allowed;
+use crate::policy::Terms;
+use crate::policy::url::Target;
+use crate::service::Services;
+
+/// A request that carries its credential. It has no `Debug`, `Clone` or `Serialize`, and only the network takes it.
+pub(crate) struct Signed {
+    pub(crate) method: Method,
+    pub(crate) target: Target,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Option<Vec<u8>>,
+    pub(crate) terms: Terms,
+}
+
+/// Adds what the host adds: the service's fixed headers and, where a scope says so, the credential.
+pub(crate) fn sign(services: &Services, store: Option<&AuthStore>, allowed: Allowed) -> Result<Signed, Refusal> {
+    let Allowed { method, target, headers, body, terms } = allowed;
+    let mut headers = headers.into_map();
+    // Answers in a form that can be scanned, whole (threats B14, E3).
+    headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    if let Some(name) = &terms.service {
+        let service = services.find(name).ok_or_else(|| Refusal::internal("an allowed request names no service"))?;
+        for (name, value) in &service.send {
+            headers.insert(name, value.clone());
+        }
+        if let Some(scope) = &terms.scope {
+            if !target.origin.may_carry_credentials() {
+                return Err(Refusal::new(
+                    Code::OriginNotGranted,
+                    format!("{} is not encrypted, so it gets no credential", target.origin),
+                    "use an https origin",
+                ));
+            }
+            let value = credential(store, name, scope, &service.prefix)?;
+            headers.insert(&service.header, value);
+            if headers.get_all(&service.header).iter().count() != 1 {
+                return Err(Refusal::internal("a request would carry its credential twice"));
+            }
+        }
+    }
+    Ok(Signed { method, target, headers, body, terms })
+}
+
+/// The header's value, marked sensitive: HTTP libraries do not log it, and no compressing header table keeps it (threats F2, G1).
+fn credential(store: Option<&AuthStore>, service: &str, scope: &str, prefix: &str) -> Result<HeaderValue, Refusal> {
+    let token = match store {
+        Some(store) => store.get_token(service, Some(scope))?,
+        None => {
+            return Err(Refusal::from(AuthError::AuthenticationRequired {
+                service: service.to_owned(),
+                scope: Some(scope.to_owned()),
+                reason: Reason::NotSignedIn,
+            }));
+        }
+    };
+    let text = Zeroizing::new([prefix, token.access().expose()].concat());
+    let mut value =
+        HeaderValue::from_str(&text).map_err(|_| Refusal::internal("a stored token does not fit into a header"))?;
+    value.set_sensitive(true);
+    Ok(value)
+}

@@ -1,0 +1,92 @@
+//! The three imports of `hotcell:tool`, handed on to [`hotcell_protocol::Outside`]. Nothing is decided here.
+
+use std::time::Instant;
+
+use hotcell_protocol::Answer;
+use hotcell_protocol::Asked;
+use hotcell_protocol::GuestError;
+use hotcell_protocol::Header;
+use hotcell_protocol::LogLevel;
+use hotcell_protocol::Method;
+use hotcell_protocol::Progress;
+use hotcell_protocol::limits;
+use hotcell_protocol::text::visible;
+use wasmtime::component::HasData;
+
+use crate::bindings::hotcell::tool::http;
+use crate::bindings::hotcell::tool::log;
+use crate::bindings::hotcell::tool::progress;
+use crate::state::State;
+
+impl HasData for State {
+    type Data<'a> = &'a mut State;
+}
+
+impl http::Host for State {
+    async fn send(&mut self, request: http::Request) -> Result<http::Response, http::Error> {
+        self.outside.send(asked(request)).await.map(response).map_err(error)
+    }
+
+    fn origin(&mut self, service: String) -> Result<String, http::Error> {
+        self.outside.origin(&service).map_err(error)
+    }
+}
+
+impl log::Host for State {
+    fn write(&mut self, level: log::Level, message: String) {
+        let level = match level {
+            log::Level::Debug => LogLevel::Debug,
+            log::Level::Info => LogLevel::Info,
+            log::Level::Warn => LogLevel::Warn,
+            log::Level::Error => LogLevel::Error,
+        };
+        self.log.write(level, &message);
+    }
+}
+
+impl progress::Host for State {
+    fn report(&mut self, done: u64, total: Option<u64>, note: Option<String>) {
+        let now = Instant::now();
+        // The last report of an action always comes through, so that a bar can end full.
+        let last = total == Some(done);
+        if !last && self.progressed.is_some_and(|before| now - before < limits::PROGRESS_EVERY) {
+            return;
+        }
+        self.progressed = Some(now);
+        let note = note.map(|note| visible(&note.chars().take(limits::PROGRESS_NOTE_CHARS).collect::<String>()));
+        self.outside.progress(Progress { done, total, note });
+    }
+}
+
+fn asked(request: http::Request) -> Asked {
+    let method = match request.method {
+        http::Method::Delete => Method::Delete,
+        http::Method::Get => Method::Get,
+        http::Method::Head => Method::Head,
+        http::Method::Patch => Method::Patch,
+        http::Method::Post => Method::Post,
+        http::Method::Put => Method::Put,
+    };
+    let headers = request.headers.into_iter().map(|header| Header { name: header.name, value: header.value }).collect();
+    Asked { method, url: request.url, headers, body: request.body }
+}
+
+fn response(answer: Answer) -> http::Response {
+    let headers =
+        answer.headers.into_iter().map(|header| http::Header { name: header.name, value: header.value }).collect();
+    http::Response { status: answer.status, headers, body: answer.body }
+}
+
+fn error(error: GuestError) -> http::Error {
+    match error {
+        GuestError::BadRequest => http::Error::BadRequest,
+        GuestError::Broken => http::Error::Broken,
+        GuestError::Denied => http::Error::Denied,
+        GuestError::NeedsSignIn => http::Error::NeedsSignIn,
+        GuestError::TooLarge => http::Error::TooLarge,
+        GuestError::TooMany => http::Error::TooMany,
+        GuestError::TimedOut => http::Error::TimedOut,
+        GuestError::Unreachable => http::Error::Unreachable,
+        GuestError::Withheld => http::Error::Withheld,
+    }
+}

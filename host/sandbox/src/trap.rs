@@ -1,0 +1,88 @@
+//! Why a call stopped: the engine's errors, made refusals with a code.
+
+use std::fmt;
+
+use hotcell_protocol::Code;
+use hotcell_protocol::Limits;
+use hotcell_protocol::Refusal;
+use hotcell_protocol::text::cut;
+use hotcell_protocol::text::visible;
+use wasmtime::Trap;
+use wasmtime_wasi::I32Exit;
+
+use crate::state::State;
+
+/// Why the epoch callback stopped a guest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stopped {
+    /// The wall deadline is over.
+    Deadline,
+    /// The processor time is used up.
+    Processor,
+}
+
+impl fmt::Display for Stopped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Deadline => "deadline",
+            Self::Processor => "processor time",
+        })
+    }
+}
+
+impl std::error::Error for Stopped {}
+
+/// The refusal for a call whose wall time is over.
+pub(crate) fn deadline(limits: &Limits) -> Refusal {
+    Refusal::new(
+        Code::DeadlineExceeded,
+        format!("the call took longer than {} s", limits.deadline.as_secs_f64()),
+        "ask for less in one call, or give it more time (call --timeout, or limits.deadline_seconds in config.toml)",
+    )
+}
+
+/// The refusal for an error of the engine in the middle of a call.
+pub(crate) fn refusal(error: &wasmtime::Error, state: &State, limits: &Limits) -> Refusal {
+    if let Some(stopped) = error.downcast_ref::<Stopped>() {
+        return match stopped {
+            Stopped::Deadline => deadline(limits),
+            Stopped::Processor => Refusal::new(
+                Code::DeadlineExceeded,
+                format!("the tool used more than {} s of processor time", limits.cpu_time.as_secs_f64()),
+                "ask for less in one call, or raise limits.cpu_seconds in config.toml",
+            ),
+        };
+    }
+    if state.limiter.refused() {
+        return Refusal::new(
+            Code::MemoryExceeded,
+            format!(
+                "the tool wanted more than its {} MiB of memory, or a larger table",
+                limits.memory_bytes / 1024 / 1024
+            ),
+            "ask for less in one call",
+        );
+    }
+    if let Some(I32Exit(status)) = error.downcast_ref::<I32Exit>() {
+        return trapped(format!("the tool exited with status {status} instead of returning"));
+    }
+    let root = error.root_cause().to_string();
+    // The engine's own type for this is private; its words are stable within the pinned series (wasmtime 48, `HostcallFuelExhausted`).
+    if root.contains("fuel allocated for hostcalls") {
+        return Refusal::new(
+            Code::ResultTooLarge,
+            "the tool handed more data to the host at once than it may",
+            "return or send less in one piece",
+        );
+    }
+    match error.downcast_ref::<Trap>() {
+        Some(Trap::StackOverflow) => trapped("the tool's stack overflowed: it recurses too deep".to_owned()),
+        Some(Trap::UnreachableCodeReached) => trapped("the tool panicked or aborted (its log may say why)".to_owned()),
+        Some(trap) => trapped(format!("the tool trapped: {trap}")),
+        None => trapped(format!("the tool was stopped: {}", cut(&visible(&root), 300))),
+    }
+}
+
+fn trapped(what: String) -> Refusal {
+    Refusal::new(Code::GuestTrapped, what, "this is a mistake in the tool: report it to its author")
+}

@@ -1,0 +1,213 @@
+//! One tool call, top to bottom. Whoever has read this function and the gate's `send` has read the product.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+use std::time::Instant;
+
+use hotcell_gate::Grant;
+use hotcell_gate::PublicRule;
+use hotcell_gate::RequestRecord;
+use hotcell_gate::Session;
+pub use hotcell_gate::Watcher;
+use hotcell_protocol::CallOutcome;
+use hotcell_protocol::CallRequest;
+use hotcell_protocol::Code;
+use hotcell_protocol::Digest;
+use hotcell_protocol::LogLine;
+use hotcell_protocol::Progress;
+use hotcell_protocol::Refusal;
+use hotcell_protocol::Verdict;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::Granted;
+use crate::Host;
+use crate::record::Line;
+
+/// A call, as an agent or a person asks for it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Request {
+    /// Name of an installed tool.
+    pub tool: String,
+    /// Name of one of its actions.
+    pub action: String,
+    /// Arguments: one JSON object.
+    pub arguments: Value,
+    /// Wall time; `None` for the host's own limit.
+    pub deadline: Option<Duration>,
+}
+
+/// A call that ran, or was stopped while it ran.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Called {
+    /// The call's id, as it stands in the audit record.
+    pub id: String,
+    /// How it ended, and what it cost.
+    pub outcome: CallOutcome,
+    /// What it asked of the network.
+    pub requests: Vec<RequestRecord>,
+    /// What the gate refused to it.
+    pub refusals: Vec<Refusal>,
+}
+
+/// Watches nothing.
+pub struct Unwatched;
+
+impl Watcher for Unwatched {
+    fn log(&self, _: &LogLine) {}
+
+    fn progress(&self, _: &Progress) {}
+}
+
+/// Calls one action of an installed tool.
+///
+/// # Errors
+/// A refusal where nothing ran: unknown tool or action, a tool that is not what was granted, a store that cannot be opened,
+/// an argument that holds a credential. What ends a call that runs is in [`Called::outcome`].
+pub async fn call(host: &Host, request: Request, watcher: Arc<dyn Watcher>) -> Result<Called, Refusal> {
+    let Request { tool, action, arguments, deadline } = request;
+    let granted = host.catalog().find(&tool)?;
+    let loaded = host.tool(&granted)?;
+    let grant = grant_of(&granted, &action)?;
+    let gate = host.gate(&grant)?;
+    // An agent that pastes a token into an argument would hand it to the guest (threat G13).
+    if holds_secret(&arguments, |bytes| gate.holds_secret(bytes)) {
+        return Err(secret_argument());
+    }
+
+    let mut limits = host.limits();
+    limits.deadline = deadline.unwrap_or(limits.deadline);
+    let session =
+        Arc::new(Session::new(Arc::clone(&gate), grant, Instant::now() + limits.deadline, limits.requests, watcher));
+    let request = CallRequest { action: action.clone(), arguments, limits };
+    let mut outcome = host.sandbox()?.call(&loaded, request, Arc::clone(&session) as _).await;
+    outcome.verdict = withhold_secrets(outcome.verdict, |bytes| gate.holds_secret(bytes));
+
+    let (requests, refusals) = session.finish();
+    let called = Called { id: new_id()?, outcome, requests, refusals };
+    record(host, &granted, &action, &called)?;
+    Ok(called)
+}
+
+/// What the action may use, from the grant that a person gave.
+fn grant_of(granted: &Granted, action: &str) -> Result<Grant, Refusal> {
+    let action_grant = granted.actions.get(action).cloned().unwrap_or_default();
+    grant(&granted.name, granted.digest, action, &action_grant.services, &action_grant.public)
+}
+
+/// A grant for the gate, its public rules read.
+///
+/// # Errors
+/// [`Code::BadConfig`] for a public rule that is none.
+pub(crate) fn grant(
+    tool: &str,
+    digest: Digest,
+    action: &str,
+    services: &BTreeMap<String, BTreeSet<String>>,
+    public: &BTreeSet<String>,
+) -> Result<Grant, Refusal> {
+    let public = public.iter().map(|rule| PublicRule::parse(rule)).collect::<Result<_, _>>()?;
+    Ok(Grant { tool: tool.to_owned(), digest, action: action.to_owned(), services: services.clone(), public })
+}
+
+/// A result with a live secret in it never leaves, however the tool came by it (threats E10, E11).
+fn withhold_secrets(verdict: Verdict, found: impl Fn(&[u8]) -> bool) -> Verdict {
+    let leaks = match &verdict {
+        Verdict::Returned(value) | Verdict::Failed(value) => holds_secret(value, found),
+        Verdict::Refused(refusal) => found(refusal.message.as_bytes()) || found(refusal.hint.as_bytes()),
+    };
+    if !leaks {
+        return verdict;
+    }
+    Verdict::Refused(Refusal::new(
+        Code::LeakStopped,
+        "the action's result held a credential, and was withheld whole",
+        "find out where the tool got it: look at the audit record for what it asked of which server",
+    ))
+}
+
+/// Whether a secret is in a value: as JSON writes the whole of it, and in each text as it is.
+fn holds_secret(value: &Value, found: impl Fn(&[u8]) -> bool) -> bool {
+    found(value.to_string().as_bytes()) || texts(value).any(|text| found(text.as_bytes()))
+}
+
+/// All texts in a value, field names too.
+fn texts(value: &Value) -> Box<dyn Iterator<Item = &str> + '_> {
+    match value {
+        Value::String(text) => Box::new(std::iter::once(text.as_str())),
+        Value::Array(items) => Box::new(items.iter().flat_map(texts)),
+        Value::Object(fields) => {
+            Box::new(fields.iter().flat_map(|(name, value)| std::iter::once(name.as_str()).chain(texts(value))))
+        }
+        _ => Box::new(std::iter::empty()),
+    }
+}
+
+fn secret_argument() -> Refusal {
+    Refusal::new(
+        Code::LeakStopped,
+        "the arguments hold a credential of the store",
+        "leave it out: the host adds credentials by itself, and no tool may have them",
+    )
+}
+
+/// 128 random bits.
+fn new_id() -> Result<String, Refusal> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|_| Refusal::internal("the system has no random numbers"))?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+#[derive(Serialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+enum Event<'a> {
+    Call { verdict: &'static str, refused: Option<Code>, requests: usize, ms: u64, memory_bytes: usize },
+    Request(&'a RequestRecord),
+}
+
+/// Writes the call and its requests into the audit record.
+fn record(host: &Host, granted: &Granted, action: &str, called: &Called) -> Result<(), Refusal> {
+    let (verdict, refused) = match &called.outcome.verdict {
+        Verdict::Returned(_) => ("returned", None),
+        Verdict::Failed(_) => ("failed", None),
+        Verdict::Refused(refusal) => ("refused", Some(refusal.code)),
+    };
+    let cost = called.outcome.cost;
+    let ms = u64::try_from(cost.wall.as_millis()).unwrap_or(u64::MAX);
+    tracing::info!(tool = granted.name, action, verdict, ms, "call");
+    let call = Event::Call { verdict, refused, requests: called.requests.len(), ms, memory_bytes: cost.memory_bytes };
+    let events = called.requests.iter().map(Event::Request).chain([call]);
+    for event in events {
+        let at = jiff::Timestamp::now();
+        host.record().add(&Line {
+            at,
+            call: &called.id,
+            tool: &granted.name,
+            digest: granted.digest,
+            action,
+            event,
+        })?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn e11_a_secret_anywhere_in_a_result_withholds_it() {
+        let holds = |bytes: &[u8]| bytes.windows(6).any(|window| window == b"s\"cret");
+        for value in [json!("s\"cret"), json!(["a", {"b": "xs\"crety"}]), json!({"s\"cret": 1})] {
+            for verdict in [Verdict::Returned(value.clone()), Verdict::Failed(value.clone())] {
+                let Verdict::Refused(refusal) = withhold_secrets(verdict, holds) else { panic!("{value} got through") };
+                assert_eq!(refusal.code, Code::LeakStopped);
+            }
+        }
+        let harmless = Verdict::Returned(json!({"a": ["scret"]}));
+        assert_eq!(withhold_secrets(harmless.clone(), holds), harmless);
+    }
+}

@@ -1,0 +1,188 @@
+//! The manifest: what a tool's author asks for. Untrusted text; it asks, it never gives. Pure: no file, no clock.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+
+use hotcell_protocol::Code;
+use hotcell_protocol::Description;
+use hotcell_protocol::Refusal;
+use hotcell_protocol::limits;
+use hotcell_protocol::text::visible;
+use serde::Deserialize;
+use serde::Serialize;
+
+/// A manifest, `hotcell.toml`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// The tool's name: lower-case ASCII letters, digits and `-`, 1 to 64 characters, a letter first.
+    pub name: String,
+    /// The tool's version, for people.
+    pub version: String,
+    /// One sentence on what the tool does.
+    #[serde(default)]
+    pub description: String,
+    /// Interfaces that may be imported although every call of them is refused. Only `wasi:sockets`.
+    #[serde(default)]
+    pub inert_imports: Vec<String>,
+    /// What each action asks for. An action that is not named here asks for nothing.
+    #[serde(default)]
+    pub actions: BTreeMap<String, Ask>,
+}
+
+/// What one action asks for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ask {
+    /// One sentence on what the action does.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// Services with the scopes asked for. No scope: the service's anonymous requests, without a token.
+    #[serde(default)]
+    pub services: BTreeMap<String, BTreeSet<String>>,
+    /// Requests to public origins, without a token: `GET https://api.example.com/v1/**`.
+    #[serde(default)]
+    pub public: BTreeSet<String>,
+}
+
+impl Manifest {
+    /// Reads a manifest. `file` is the name that errors show.
+    ///
+    /// # Errors
+    /// [`Code::BadConfig`] with line, column and repair.
+    pub fn parse(text: &str, file: &str) -> Result<Self, Refusal> {
+        if text.len() > limits::MANIFEST_BYTES {
+            return Err(bad(file, format!("it has more than {} bytes", limits::MANIFEST_BYTES), "shorten it"));
+        }
+        let manifest: Self = toml::from_str(text).map_err(|error| toml_mistake(text, file, &error))?;
+        manifest.check(file)?;
+        Ok(manifest)
+    }
+
+    fn check(&self, file: &str) -> Result<(), Refusal> {
+        if !is_name(&self.name) {
+            return Err(bad(
+                file,
+                format!("`name` is `{}`", visible(&self.name)),
+                "use 1 to 64 lower-case letters, digits and `-`, a letter first, for instance `github-issues`",
+            ));
+        }
+        if self.version.is_empty() || self.version.len() > 64 || !self.version.bytes().all(|b| b.is_ascii_graphic()) {
+            return Err(bad(
+                file,
+                "`version` is empty, too long, or has odd characters".into(),
+                "write it as in `0.1.0`",
+            ));
+        }
+        if let Some(other) = self.inert_imports.iter().find(|name| *name != "wasi:sockets") {
+            return Err(bad(
+                file,
+                format!("`inert_imports` names `{}`", visible(other)),
+                "only \"wasi:sockets\" can be linked without effect",
+            ));
+        }
+        let texts = self.actions.values().map(|ask| &ask.description).chain([&self.description]);
+        for text in texts {
+            if text.len() > 2_000 {
+                return Err(bad(file, "a `description` has more than 2,000 bytes".into(), "shorten it"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks that each action named here is one that the component exports.
+    ///
+    /// # Errors
+    /// [`Code::BadConfig`] naming the action and those that exist.
+    pub fn check_against(&self, description: &Description) -> Result<(), Refusal> {
+        let Some(unknown) = self.actions.keys().find(|name| description.action(name).is_none()) else {
+            return Ok(());
+        };
+        let known: Vec<_> = description.actions.iter().map(|action| action.name.as_str()).collect();
+        Err(bad(
+            "the manifest",
+            format!("`actions.{}` is not an export of the component", visible(unknown)),
+            &format!("the component's actions are: {}", known.join(", ")),
+        ))
+    }
+}
+
+/// 1 to 64 lower-case letters, digits and `-`, a letter first: no confusable spelling of another tool's name (threat I6).
+pub(crate) fn is_name(text: &str) -> bool {
+    text.len() <= 64
+        && text.starts_with(|c: char| c.is_ascii_lowercase())
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+}
+
+fn bad(file: &str, what: String, repair: &str) -> Refusal {
+    Refusal::new(Code::BadConfig, format!("{file}: {what}"), repair)
+}
+
+/// A mistake in TOML text, with line and column.
+pub(crate) fn toml_mistake(text: &str, file: &str, error: &toml::de::Error) -> Refusal {
+    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    let reason = error.message().replace('\n', "; ");
+    Refusal::new(
+        Code::BadConfig,
+        format!("{file}, line {line}, column {column}: {}", visible(&reason)),
+        "correct that line; nothing was changed",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = r#"
+name = "github-issues"
+version = "0.1.0"
+[actions.list-issues]
+services = { github = ["issues:read"] }
+public = ["GET https://api.example.com/v1/**"]
+"#;
+
+    fn mistake(text: &str) -> String {
+        let refusal = Manifest::parse(text, "hotcell.toml").unwrap_err();
+        assert_eq!(refusal.code, Code::BadConfig);
+        assert!(!refusal.hint.is_empty());
+        refusal.message
+    }
+
+    #[test]
+    fn what_was_asked_is_read() {
+        let manifest = Manifest::parse(GOOD, "hotcell.toml").unwrap();
+        let ask = &manifest.actions["list-issues"];
+        assert_eq!(ask.services["github"], BTreeSet::from(["issues:read".to_string()]));
+        assert_eq!(ask.public.len(), 1);
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_with_its_place() {
+        let message = mistake("name = \"a\"\nversion = \"1\"\n  header = \"X-Evil\"\n");
+        assert!(message.starts_with("hotcell.toml, line 3, column 3:"), "{message}");
+        assert!(message.contains("header"), "{message}");
+    }
+
+    #[test]
+    fn i8_a_manifest_cannot_choose_header_or_origin_of_a_credential() {
+        for key in ["credential = { header = \"x\" }", "origins = [\"https://evil.example\"]", "prefix = \"\""] {
+            mistake(&format!("name = \"a\"\nversion = \"1\"\n{key}\n"));
+            mistake(&format!("name = \"a\"\nversion = \"1\"\n[actions.b]\n{key}\n"));
+        }
+    }
+
+    #[test]
+    fn i6_confusable_names_are_refused() {
+        for name in ["", "Github", "git hub", "gíthub", "-a", "1a", "a_b", "a/b", "../a", "a\u{202e}b", &"a".repeat(65)]
+        {
+            mistake(&format!("name = \"{name}\"\nversion = \"1\"\n"));
+        }
+    }
+
+    #[test]
+    fn only_sockets_can_be_inert() {
+        mistake("name = \"a\"\nversion = \"1\"\ninert_imports = [\"wasi:http\"]\n");
+    }
+}

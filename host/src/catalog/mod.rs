@@ -1,0 +1,264 @@
+//! The catalog: which tools are installed, and what a person granted to each.
+//!
+//! A component is kept under its digest; a grant names the digest. Bytes are read once, digested, and those same
+//! bytes are compiled (threat I1): what changed after the yes does not run.
+
+mod grants;
+mod manifest;
+mod pack;
+
+use std::collections::BTreeMap;
+
+use cap_std::fs::Dir;
+use hotcell_protocol::Code;
+use hotcell_protocol::Digest;
+use hotcell_protocol::Refusal;
+use hotcell_protocol::limits;
+
+use crate::folders;
+pub use grants::Granted;
+pub use grants::GrantedAction;
+pub use manifest::Ask;
+pub use manifest::Manifest;
+pub(crate) use manifest::toml_mistake;
+pub use pack::embedded;
+pub use pack::with_manifest;
+
+/// The sub-folder that holds components.
+const TOOLS: &str = "tools";
+/// Held while the grants are read, changed and written.
+const LOCK: &str = "grants.lock.lock";
+/// A file of 1,000 tools has about 500 KB.
+const GRANTS_BYTES: usize = 16 * 1024 * 1024;
+
+/// A component with its manifest inside, and its digest: what a person is asked about, and what is then kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Package {
+    /// The component's bytes.
+    pub bytes: Vec<u8>,
+    /// Their SHA-256.
+    pub digest: Digest,
+    /// The manifest inside.
+    pub manifest: Manifest,
+}
+
+impl Package {
+    /// Makes a package of a component and a manifest: the one inside, or the one given.
+    ///
+    /// # Errors
+    /// [`Code::BadComponent`] for both or neither manifest and for broken bytes; [`Code::BadConfig`] for mistakes in the manifest.
+    pub fn new(component: Vec<u8>, manifest: Option<(&str, &str)>) -> Result<Self, Refusal> {
+        let bytes = match manifest {
+            Some((text, file)) => {
+                Manifest::parse(text, file)?;
+                with_manifest(&component, text)?
+            }
+            None => component,
+        };
+        let text = embedded(&bytes)?.ok_or_else(|| {
+            Refusal::new(
+                Code::BadComponent,
+                "the component has no manifest, so nobody can say what it asks for",
+                "put hotcell.toml beside it, or name one with --manifest FILE",
+            )
+        })?;
+        let manifest = Manifest::parse(text, "the embedded manifest")?;
+        let digest = Digest::of(&bytes);
+        Ok(Self { bytes, digest, manifest })
+    }
+}
+
+/// The installed tools.
+pub struct Catalog {
+    state: Dir,
+    tools: Dir,
+}
+
+impl Catalog {
+    /// Opens the catalog in the state folder.
+    ///
+    /// # Errors
+    /// [`Code::StoreUnavailable`] if its folder cannot be made or opened.
+    pub fn open(state: &Dir) -> Result<Self, Refusal> {
+        let state = state.try_clone().map_err(|_| Refusal::internal("the state folder cannot be opened again"))?;
+        let tools = folders::own_subfolder(&state, TOOLS)?;
+        Ok(Self { state, tools })
+    }
+
+    /// All grants by tool name.
+    ///
+    /// # Errors
+    /// [`Code::StoreUnavailable`] or [`Code::BadConfig`] if the file cannot be read.
+    pub fn grants(&self) -> Result<BTreeMap<String, Granted>, Refusal> {
+        let Some(bytes) = folders::read_file(&self.state, grants::FILE, GRANTS_BYTES)? else {
+            return Ok(BTreeMap::new());
+        };
+        let text = String::from_utf8(bytes)
+            .map_err(|_| Refusal::new(Code::BadConfig, "grants.lock is not UTF-8", "install the tools again"))?;
+        grants::read(&text)
+    }
+
+    /// The grant of one tool.
+    ///
+    /// # Errors
+    /// [`Code::UnknownTool`] naming what is installed.
+    pub fn find(&self, tool: &str) -> Result<Granted, Refusal> {
+        let mut grants = self.grants()?;
+        grants.remove(tool).ok_or_else(|| unknown_tool(tool, &grants))
+    }
+
+    /// The bytes of a granted tool, just as they were when the person said yes.
+    ///
+    /// # Errors
+    /// [`Code::ToolNotTrusted`] if the file is gone or is not what was granted (promise P11).
+    pub fn component(&self, granted: &Granted) -> Result<Vec<u8>, Refusal> {
+        let untrusted = |what: &str| {
+            Refusal::new(
+                Code::ToolNotTrusted,
+                format!("{what} of `{}` ({} was granted)", granted.name, granted.digest.short()),
+                "look at the file you got, then grant it: hotcell install FILE",
+            )
+        };
+        let bytes = folders::read_file(&self.tools, &file_name(granted.digest), limits::COMPONENT_BYTES)?
+            .ok_or_else(|| untrusted("there is no file"))?;
+        if Digest::of(&bytes) != granted.digest {
+            return Err(untrusted("the installed file is not the granted one"));
+        }
+        Ok(bytes)
+    }
+
+    /// Keeps a package and records the grant, in place of an earlier one of the same name.
+    ///
+    /// # Errors
+    /// [`Code::StoreUnavailable`] if something cannot be written; then the earlier grant stands.
+    pub fn install(&self, package: &Package, granted: Granted) -> Result<(), Refusal> {
+        let _lock = folders::lock(&self.state, LOCK)?;
+        folders::replace_file(&self.tools, &file_name(package.digest), &package.bytes)?;
+        let mut grants = self.grants()?;
+        let earlier = grants.insert(granted.name.clone(), granted);
+        self.write(&grants)?;
+        self.drop_unused(earlier, &grants);
+        Ok(())
+    }
+
+    /// Removes a tool and its grant.
+    ///
+    /// # Errors
+    /// [`Code::UnknownTool`] if it is not installed.
+    pub fn remove(&self, tool: &str) -> Result<Granted, Refusal> {
+        let _lock = folders::lock(&self.state, LOCK)?;
+        let mut grants = self.grants()?;
+        let removed = grants.remove(tool).ok_or_else(|| unknown_tool(tool, &grants))?;
+        self.write(&grants)?;
+        self.drop_unused(Some(removed.clone()), &grants);
+        Ok(removed)
+    }
+
+    fn write(&self, grants: &BTreeMap<String, Granted>) -> Result<(), Refusal> {
+        folders::replace_file(&self.state, grants::FILE, grants::write(grants)?.as_bytes())
+    }
+
+    /// Deletes the component of a dropped grant unless another grant names it. A file that stays is harmless: no grant, no run.
+    fn drop_unused(&self, dropped: Option<Granted>, grants: &BTreeMap<String, Granted>) {
+        if let Some(dropped) = dropped
+            && !grants.values().any(|granted| granted.digest == dropped.digest)
+        {
+            drop(self.tools.remove_file(file_name(dropped.digest)));
+        }
+    }
+}
+
+fn file_name(digest: Digest) -> String {
+    format!("{digest}.wasm")
+}
+
+fn unknown_tool(tool: &str, grants: &BTreeMap<String, Granted>) -> Refusal {
+    let installed: Vec<_> = grants.keys().map(String::as_str).collect();
+    let hint = match installed.as_slice() {
+        [] => "no tool is installed: hotcell install FILE".to_owned(),
+        names => format!("installed are: {}", names.join(", ")),
+    };
+    Refusal::new(Code::UnknownTool, format!("no tool is named `{}`", hotcell_protocol::text::visible(tool)), hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MANIFEST: &str = "name = \"a\"\nversion = \"1\"\n";
+
+    fn package(extra: &[u8]) -> Package {
+        let mut component = wasm_encoder::Component::new();
+        component.section(&wasm_encoder::CustomSection { name: "x".into(), data: extra.into() });
+        Package::new(component.finish(), Some((MANIFEST, "t"))).unwrap()
+    }
+
+    fn catalog() -> (tempfile::TempDir, Catalog) {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = folders::own_folder(&folder.path().join("state")).unwrap();
+        let catalog = Catalog::open(&dir).unwrap();
+        (folder, catalog)
+    }
+
+    fn install(catalog: &Catalog, package: &Package) -> Granted {
+        let granted = Granted::all_of(&package.manifest, package.digest, jiff::Timestamp::UNIX_EPOCH);
+        catalog.install(package, granted.clone()).unwrap();
+        granted
+    }
+
+    #[test]
+    fn what_was_installed_is_found_and_gone_when_removed() {
+        let (_folder, catalog) = catalog();
+        let package = package(b"one");
+        let granted = install(&catalog, &package);
+        assert_eq!(catalog.find("a").unwrap(), granted);
+        assert_eq!(catalog.component(&granted).unwrap(), package.bytes);
+        catalog.remove("a").unwrap();
+        assert_eq!(catalog.find("a").unwrap_err().code, Code::UnknownTool);
+        assert_eq!(catalog.component(&granted).unwrap_err().code, Code::ToolNotTrusted);
+    }
+
+    #[test]
+    fn i1_a_file_that_changed_after_the_grant_does_not_run() {
+        let (_folder, catalog) = catalog();
+        let granted = install(&catalog, &package(b"one"));
+        catalog.tools.write(file_name(granted.digest), package(b"two").bytes).unwrap();
+        assert_eq!(catalog.component(&granted).unwrap_err().code, Code::ToolNotTrusted);
+    }
+
+    #[test]
+    fn a_new_version_takes_the_place_of_the_old_one() {
+        let (_folder, catalog) = catalog();
+        let old = install(&catalog, &package(b"one"));
+        let new = install(&catalog, &package(b"two"));
+        assert_eq!(catalog.grants().unwrap().len(), 1);
+        assert_eq!(catalog.find("a").unwrap().digest, new.digest);
+        assert_eq!(catalog.component(&old).unwrap_err().code, Code::ToolNotTrusted);
+    }
+
+    #[test]
+    fn k4_a_state_folder_open_to_others_is_refused() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+        let refusal = folders::own_folder(folder.path()).err().unwrap();
+        assert_eq!(refusal.code, Code::StoreUnavailable);
+        assert!(refusal.message.contains("755"), "{}", refusal.message);
+    }
+
+    #[test]
+    fn installs_at_once_lose_nothing() {
+        let (_folder, catalog) = catalog();
+        let catalog = &catalog;
+        std::thread::scope(|scope| {
+            for n in 0..16 {
+                scope.spawn(move || {
+                    let text = format!("name = \"t{n}\"\nversion = \"1\"\n");
+                    let package = Package::new(wasm_encoder::Component::new().finish(), Some((&text, "t"))).unwrap();
+                    install(catalog, &package);
+                });
+            }
+        });
+        assert_eq!(catalog.grants().unwrap().len(), 16);
+    }
+}

@@ -1,0 +1,161 @@
+//! `hotcell install`: what a tool asks for, shown in a table; a person's yes; the grant. `remove` takes it back.
+
+use std::path::Path;
+use std::path::PathBuf;
+
+use hotcell_protocol::Code;
+use hotcell_protocol::Description;
+use hotcell_protocol::Refusal;
+use hotcell_protocol::limits;
+use hotcell_protocol::text::visible;
+use serde::Serialize;
+
+use super::args;
+use super::ask;
+use super::output;
+use crate::Granted;
+use crate::Host;
+use crate::Manifest;
+use crate::Package;
+use crate::folders;
+
+#[derive(Serialize)]
+struct Installed<'a> {
+    installed: &'a Granted,
+    replaced: Option<String>,
+}
+
+pub(crate) fn install(host: &Host, args: &args::Install) -> Result<(), Refusal> {
+    let package = package(&args.file, args.manifest.as_deref())?;
+    let description = host.examine(&package)?;
+    let granted = Granted::all_of(&package.manifest, package.digest, jiff::Timestamp::now());
+    let earlier = host.catalog().grants()?.remove(&granted.name);
+
+    show(host, &package, &description, earlier.as_ref(), &granted);
+    if !args.yes && !ask::yes("Grant this?", nobody_to_ask())? {
+        return Err(Refusal::new(
+            Code::ToolNotTrusted,
+            format!("`{}` was not granted", granted.name),
+            "nothing was changed; look at it with: hotcell inspect FILE",
+        ));
+    }
+    host.install(&package, granted.clone())?;
+    output::good(&format!("{} {} is installed ({})", granted.name, visible(&granted.version), granted.digest.short()));
+    if args.json {
+        output::json(&Installed { installed: &granted, replaced: earlier.map(|earlier| earlier.digest.to_string()) })?;
+    } else if let Some(action) = description.actions.first() {
+        output::dim(&format!("next: hotcell inspect {0}, or: hotcell call {0} {1}", granted.name, action.name));
+    }
+    Ok(())
+}
+
+pub(super) fn remove(host: &Host, args: &args::Remove) -> Result<(), Refusal> {
+    let removed = host.catalog().remove(&args.tool)?;
+    output::good(&format!("{} is removed, and its grant with it", removed.name));
+    if args.json { output::json(&removed) } else { Ok(()) }
+}
+
+/// Reads a component and its manifest: the one inside, the one named, or one beside it.
+pub(super) fn package(file: &Path, manifest: Option<&Path>) -> Result<Package, Refusal> {
+    let component = folders::read_named_file(file, limits::COMPONENT_BYTES)?;
+    if manifest.is_none()
+        && hotcell_sandbox::is_component(&component)
+        && crate::catalog::embedded(&component)?.is_some()
+    {
+        return Package::new(component, None);
+    }
+    hotcell_sandbox::require_component(&component)?;
+    let Some(path) = manifest.map(Path::to_owned).or_else(|| beside(file)) else {
+        return Package::new(component, None);
+    };
+    let text = folders::read_named_file(&path, limits::MANIFEST_BYTES)?;
+    let name = path.display().to_string();
+    let text = String::from_utf8(text)
+        .map_err(|_| Refusal::new(Code::BadConfig, format!("{name} is not UTF-8"), "save it as UTF-8"))?;
+    Package::new(component, Some((&text, &name)))
+}
+
+fn beside(file: &Path) -> Option<PathBuf> {
+    let own = file.with_extension("toml");
+    let common = file.with_file_name("hotcell.toml");
+    [own, common].into_iter().find(|path| path.is_file())
+}
+
+fn nobody_to_ask() -> Refusal {
+    Refusal::new(
+        Code::ToolNotTrusted,
+        "nobody can be asked: this is not a terminal",
+        "read the table above, then grant it with --yes",
+    )
+}
+
+fn show(host: &Host, package: &Package, description: &Description, earlier: Option<&Granted>, granted: &Granted) {
+    let Manifest { name, version, description: text, .. } = &package.manifest;
+    output::title(&format!("{name} {} asks for", visible(version)));
+    if !text.is_empty() {
+        output::note(&visible(text));
+    }
+    output::note(&output::table(&["ACTION", "SERVICE", "SCOPE", "WHICH ALLOWS"], &asked(host, description, granted)));
+    if !granted.inert_imports.is_empty() {
+        output::note(&format!("linked without effect: {}", granted.inert_imports.join(", ")));
+    }
+    output::dim(&format!("sha256 {}", granted.digest));
+    if let Some(earlier) = earlier {
+        show_change(earlier, granted);
+    }
+}
+
+fn show_change(earlier: &Granted, granted: &Granted) {
+    if earlier.digest == granted.digest {
+        output::note("the same file is granted already");
+        return;
+    }
+    output::note(&format!(
+        "it takes the place of {} ({}), granted {}",
+        visible(&earlier.version),
+        earlier.digest.short(),
+        earlier.granted_at.strftime("%Y-%m-%d")
+    ));
+    let more = granted.beyond(earlier);
+    if more.is_empty() {
+        output::note("it asks for nothing more than that one");
+    }
+    for line in more {
+        output::bad(&format!("new: {}", visible(&line)));
+    }
+}
+
+/// A row for each action, service and scope, with the rules that the operator's service gives the scope.
+fn asked(host: &Host, description: &Description, granted: &Granted) -> Vec<Vec<String>> {
+    let mut rows = Vec::new();
+    let row = |action: &str, service: &str, scope: &str, rules: String| {
+        vec![action.to_owned(), visible(service), visible(scope), rules]
+    };
+    for action in &description.actions {
+        let grant = granted.actions.get(&action.name).cloned().unwrap_or_default();
+        let before = rows.len();
+        for (service, scopes) in &grant.services {
+            let origins = host.services().origins(service).join(", ");
+            if scopes.is_empty() {
+                rows.push(row(
+                    &action.name,
+                    service,
+                    "(no token)",
+                    rules(&origins, &host.services().anonymous(service)),
+                ));
+            }
+            for scope in scopes {
+                rows.push(row(&action.name, service, scope, rules(&origins, &host.services().rules(service, scope))));
+            }
+        }
+        rows.extend(grant.public.iter().map(|rule| row(&action.name, "(public)", "(no token)", visible(rule))));
+        if rows.len() == before {
+            rows.push(row(&action.name, "-", "-", "nothing outside the sandbox".to_owned()));
+        }
+    }
+    rows
+}
+
+fn rules(origins: &str, rules: &[String]) -> String {
+    format!("{origins}\n{}", rules.join("\n"))
+}

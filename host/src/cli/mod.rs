@@ -1,0 +1,102 @@
+//! The command line: from words to calls of the library, from results to output and an exit code.
+
+pub mod args;
+mod arguments;
+mod ask;
+mod auth;
+mod call;
+mod install;
+mod keys;
+pub(crate) mod output;
+mod show;
+
+use std::process::ExitCode;
+
+use clap::CommandFactory as _;
+use hotcell_protocol::Code;
+use hotcell_protocol::Refusal;
+
+use crate::Host;
+use crate::Places;
+use args::Auth;
+use args::Cli;
+use args::Command;
+use keys::Asked;
+
+pub(crate) use install::install;
+
+/// Exit codes, as `hotcell --help` lists them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    Done = 0,
+    ToolError = 1,
+    Expired = 2,
+    Refused = 3,
+    SignIn = 4,
+    Stopped = 5,
+    BadInput = 6,
+    Store = 7,
+    Upstream = 8,
+    Broken = 70,
+}
+
+impl Exit {
+    /// The exit code of a refusal.
+    pub(crate) fn of(code: Code) -> Self {
+        match code {
+            Code::NeedsLogin | Code::InsufficientScope => Self::SignIn,
+            Code::DeadlineExceeded
+            | Code::GuestTrapped
+            | Code::MemoryExceeded
+            | Code::RequestTooLarge
+            | Code::ResponseTooLarge
+            | Code::ResultTooLarge
+            | Code::TooManyRequests => Self::Stopped,
+            Code::BadArguments
+            | Code::BadComponent
+            | Code::BadConfig
+            | Code::BadRequest
+            | Code::UnknownAction
+            | Code::UnknownTool => Self::BadInput,
+            Code::StoreUnavailable => Self::Store,
+            Code::UpstreamTimedOut | Code::UpstreamUnreachable => Self::Upstream,
+            Code::Internal => Self::Broken,
+            _ => Self::Refused,
+        }
+    }
+}
+
+/// Runs one command line to its end, and prints what there is to say.
+pub async fn run(cli: Cli) -> ExitCode {
+    let exit = match dispatch(cli.command).await {
+        Ok(exit) => exit,
+        Err(refusal) => {
+            output::refusal(&refusal);
+            Exit::of(refusal.code)
+        }
+    };
+    ExitCode::from(exit as u8)
+}
+
+async fn dispatch(command: Command) -> Result<Exit, Refusal> {
+    let done = |()| Exit::Done;
+    match command {
+        Command::Demo(args) => crate::demo::run(&args).await,
+        Command::Install(args) => install(&host()?, &args).map(done),
+        Command::List(args) => show::list(&host()?, &args).map(done),
+        Command::Inspect(args) => show::inspect(&host()?, &args).map(done),
+        Command::Call(args) => call::call(&host()?, &args).await,
+        Command::Remove(args) => install::remove(&host()?, &args).map(done),
+        Command::Auth(Auth::Set(args)) => auth::set(&host()?, &args).map(done),
+        Command::Auth(Auth::Status(args)) => auth::status(&host()?, &args),
+        Command::Auth(Auth::Logout(args)) => auth::logout(&host()?, &args).map(done),
+        Command::Completions(args) => {
+            clap_complete::generate(args.shell, &mut Cli::command(), "hotcell", &mut std::io::stdout());
+            Ok(Exit::Done)
+        }
+    }
+}
+
+fn host() -> Result<Host, Refusal> {
+    Host::open(&Places::of_user()?, Box::new(Asked))
+}

@@ -1,0 +1,222 @@
+//! The folders that Hotcell uses, and the one place where it reaches for a path of the machine.
+//!
+//! Everything else works on [`Dir`] handles opened here, so that no name read from a file can lead out of them.
+
+use std::fs::DirBuilder;
+use std::io::Read;
+use std::io::Write;
+use std::path::Path;
+use std::path::PathBuf;
+
+use cap_std::ambient_authority;
+use cap_std::fs::Dir;
+use cap_std::fs::OpenOptions;
+use hotcell_protocol::Code;
+use hotcell_protocol::Refusal;
+
+/// Where the three folders are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Places {
+    /// `config.toml` of the operator. Variable `HOTCELL_CONFIG`.
+    pub config: PathBuf,
+    /// Grants, installed tools, credentials (encrypted), audit record. Variable `HOTCELL_STATE`.
+    pub state: PathBuf,
+    /// What can be made again. Variable `HOTCELL_CACHE`.
+    pub cache: PathBuf,
+}
+
+impl Places {
+    /// The user's own folders, or those that the variables name.
+    ///
+    /// # Errors
+    /// [`Code::StoreUnavailable`] where the system knows no home folder and a variable is not set.
+    pub fn of_user() -> Result<Self, Refusal> {
+        let user = directories::ProjectDirs::from("", "", "hotcell");
+        let place = |variable: &str, of: &dyn Fn(&directories::ProjectDirs) -> PathBuf| {
+            let named = std::env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from);
+            named.or_else(|| user.as_ref().map(of)).ok_or_else(|| {
+                Refusal::new(
+                    Code::StoreUnavailable,
+                    format!("this user has no home folder, and {variable} is not set"),
+                    format!("set {variable} to a folder that only you can read"),
+                )
+            })
+        };
+        Ok(Self {
+            config: place("HOTCELL_CONFIG", &|dirs| dirs.config_dir().to_owned())?,
+            state: place("HOTCELL_STATE", &|dirs| {
+                dirs.state_dir().unwrap_or_else(|| dirs.data_local_dir()).to_owned()
+            })?,
+            cache: place("HOTCELL_CACHE", &|dirs| dirs.cache_dir().to_owned())?,
+        })
+    }
+
+    /// All three below one folder: for a demonstration, a test, or one project.
+    #[must_use]
+    pub fn below(folder: &Path) -> Self {
+        Self { config: folder.join("config"), state: folder.join("state"), cache: folder.join("cache") }
+    }
+}
+
+/// Opens a folder of Hotcell's own, made with mode 0700 if it is missing.
+///
+/// # Errors
+/// [`Code::StoreUnavailable`] if it cannot be made or opened, or if other users can read or write it (threat K4).
+pub(crate) fn own_folder(path: &Path) -> Result<Dir, Refusal> {
+    let unusable = |what: String| {
+        Refusal::new(
+            Code::StoreUnavailable,
+            format!("the folder {} {what}", path.display()),
+            "make it readable for its owner alone (chmod 700), or name another by HOTCELL_CONFIG, HOTCELL_STATE or HOTCELL_CACHE",
+        )
+    };
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path).map_err(|error| unusable(format!("cannot be made: {}", error.kind())))?;
+    let dir = Dir::open_ambient_dir(path, ambient_authority())
+        .map_err(|error| unusable(format!("cannot be opened: {}", error.kind())))?;
+    refuse_if_open_to_others(&dir, &unusable)?;
+    Ok(dir)
+}
+
+#[cfg(unix)]
+fn refuse_if_open_to_others(dir: &Dir, unusable: &dyn Fn(String) -> Refusal) -> Result<(), Refusal> {
+    use cap_std::fs::MetadataExt as _;
+    let metadata = dir.dir_metadata().map_err(|error| unusable(format!("cannot be read: {}", error.kind())))?;
+    if metadata.mode() & 0o077 != 0 {
+        return Err(unusable(format!("is open to other users (mode {:o})", metadata.mode() & 0o777)));
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "the same signature on every system")]
+fn refuse_if_open_to_others(_: &Dir, _: &dyn Fn(String) -> Refusal) -> Result<(), Refusal> {
+    Ok(())
+}
+
+/// Opens a sub-folder of a folder of ours, made with mode 0700 if it is missing.
+///
+/// # Errors
+/// [`Code::StoreUnavailable`] as in [`own_folder`].
+pub(crate) fn own_subfolder(parent: &Dir, name: &str) -> Result<Dir, Refusal> {
+    let failed = |error: std::io::Error| unusable_file(name, &error);
+    #[cfg_attr(not(unix), expect(unused_mut, reason = "modes exist on Unix only"))]
+    let mut builder = cap_std::fs::DirBuilder::new();
+    #[cfg(unix)]
+    cap_std::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    match parent.create_dir_with(name, &builder) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(failed(error)),
+        _ => {}
+    }
+    parent.open_dir(name).map_err(failed)
+}
+
+/// Reads a whole file of one of our folders; `None` if there is none.
+///
+/// # Errors
+/// [`Code::StoreUnavailable`] if it cannot be read or has more than `limit` bytes.
+pub(crate) fn read_file(dir: &Dir, name: &str, limit: usize) -> Result<Option<Vec<u8>>, Refusal> {
+    match dir.open(name) {
+        Ok(file) => read_bounded(file, name, limit).map(Some),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(unusable_file(name, &error)),
+    }
+}
+
+/// Reads a file that a person named on the command line.
+///
+/// # Errors
+/// [`Code::BadComponent`] with the path if it cannot be read or has more than `limit` bytes.
+pub(crate) fn read_named_file(path: &Path, limit: usize) -> Result<Vec<u8>, Refusal> {
+    let cannot = |what: String| {
+        Refusal::new(Code::BadComponent, format!("cannot read {}: {what}", path.display()), "check the path")
+    };
+    #[expect(clippy::disallowed_methods, reason = "the one place that opens a path which a person typed")]
+    let file = std::fs::File::open(path).map_err(|error| cannot(error.to_string()))?;
+    if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
+        return Err(cannot("it is a folder".into()));
+    }
+    read_bounded(file, &path.display().to_string(), limit)
+}
+
+fn read_bounded(file: impl Read, name: &str, limit: usize) -> Result<Vec<u8>, Refusal> {
+    let mut bytes = Vec::new();
+    let bound = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
+    file.take(bound).read_to_end(&mut bytes).map_err(|error| unusable_file(name, &error))?;
+    if bytes.len() > limit {
+        return Err(Refusal::new(
+            Code::BadComponent,
+            format!("{name} has more than {limit} bytes"),
+            "use a smaller file: for a component, build in release mode and strip debug information",
+        ));
+    }
+    Ok(bytes)
+}
+
+/// Replaces a file in one step: written beside it, synced, renamed, folder synced. A crash leaves the old or the new.
+///
+/// # Errors
+/// [`Code::StoreUnavailable`] if a step fails; the old file stays.
+pub(crate) fn replace_file(dir: &Dir, name: &str, bytes: &[u8]) -> Result<(), Refusal> {
+    let temporary = format!(".{name}.new");
+    let written = write_synced(dir, &temporary, bytes)
+        .and_then(|()| dir.rename(&temporary, dir, name))
+        .and_then(|()| dir.open(".")?.sync_all());
+    written.map_err(|error| {
+        drop(dir.remove_file(&temporary));
+        unusable_file(name, &error)
+    })
+}
+
+fn write_synced(dir: &Dir, name: &str, bytes: &[u8]) -> std::io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    cap_std::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = dir.open_with(name, &options)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+/// Adds one line to a file, made with mode 0600 if it is missing. Lines of other processes are not torn: one write, append mode.
+///
+/// # Errors
+/// [`Code::StoreUnavailable`] if it cannot be written.
+pub(crate) fn append_line(dir: &Dir, name: &str, line: &str) -> Result<(), Refusal> {
+    let mut options = OpenOptions::new();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    cap_std::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let written = dir.open_with(name, &options).and_then(|mut file| file.write_all(format!("{line}\n").as_bytes()));
+    written.map_err(|error| unusable_file(name, &error))
+}
+
+/// A lock between processes, released when dropped or when its process dies: an OS lock, never a file's mere existence.
+pub(crate) struct Lock {
+    _file: std::fs::File,
+}
+
+/// Takes the lock `name` in a folder of ours, waiting for as long as another process holds it.
+///
+/// # Errors
+/// [`Code::StoreUnavailable`] if the lock file cannot be made.
+pub(crate) fn lock(dir: &Dir, name: &str) -> Result<Lock, Refusal> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true);
+    #[cfg(unix)]
+    cap_std::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = dir.open_with(name, &options).map_err(|error| unusable_file(name, &error))?.into_std();
+    file.lock().map_err(|error| unusable_file(name, &error))?;
+    Ok(Lock { _file: file })
+}
+
+fn unusable_file(name: &str, error: &std::io::Error) -> Refusal {
+    Refusal::new(
+        Code::StoreUnavailable,
+        format!("{name} cannot be used: {}", error.kind()),
+        "check the disk and the rights of Hotcell's folders",
+    )
+}

@@ -1,0 +1,270 @@
+//! The host: folders, configuration, catalog, sandbox, gate and record, opened once and used by every call.
+
+use std::collections::BTreeSet;
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::OnceLock;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use cap_std::fs::Dir;
+use hotcell_gate::Gate;
+use hotcell_gate::Grant;
+use hotcell_gate::Services;
+use hotcell_protocol::Action;
+use hotcell_protocol::Code;
+use hotcell_protocol::Description;
+use hotcell_protocol::Digest;
+use hotcell_protocol::Limits;
+use hotcell_protocol::Refusal;
+use hotcell_sandbox::Sandbox;
+use hotcell_sandbox::Tool;
+use hotcell_vault::AuthError;
+use hotcell_vault::AuthStore;
+use hotcell_vault::Key;
+use hotcell_vault::NewToken;
+use hotcell_vault::Secret;
+use zeroize::Zeroizing;
+
+use crate::Catalog;
+use crate::Config;
+use crate::Granted;
+use crate::Package;
+use crate::Places;
+use crate::folders;
+use crate::keys::Keys;
+use crate::record::Record;
+
+/// A host. What costs time or asks a person (engine, gate, credential store) is opened at its first use.
+pub struct Host {
+    services: Arc<Services>,
+    limits: Limits,
+    extra_roots: Option<Vec<u8>>,
+    state: Dir,
+    catalog: Catalog,
+    record: Record,
+    keys: Box<dyn Keys>,
+    sandbox: OnceLock<Sandbox>,
+    store: Mutex<Option<Arc<AuthStore>>>,
+    gates: Mutex<Gates>,
+    config_path: PathBuf,
+    tools: Mutex<HashMap<Digest, Arc<Tool>>>,
+}
+
+/// The gate, with the store or without: an action that reaches nothing outside needs no keychain to be opened.
+#[derive(Default)]
+struct Gates {
+    closed: Option<Arc<Gate>>,
+    open: Option<Arc<Gate>>,
+}
+
+/// The sub-folder of the state folder that holds the credential store.
+const AUTH: &str = "auth";
+
+impl Host {
+    /// Opens the host's folders and reads the configuration.
+    ///
+    /// # Errors
+    /// [`Code::StoreUnavailable`] for folders, [`Code::BadConfig`] for a mistake in `config.toml`.
+    pub fn open(places: &Places, keys: Box<dyn Keys>) -> Result<Self, Refusal> {
+        let config = Config::load(&folders::own_folder(&places.config)?)?;
+        let state = folders::own_folder(&places.state)?;
+        Ok(Self {
+            services: Arc::new(config.services),
+            limits: config.limits,
+            extra_roots: config.extra_roots,
+            catalog: Catalog::open(&state)?,
+            record: Record::open(&state)?,
+            state,
+            keys,
+            sandbox: OnceLock::new(),
+            store: Mutex::default(),
+            gates: Mutex::default(),
+            config_path: places.config.join(crate::config::FILE),
+            tools: Mutex::default(),
+        })
+    }
+
+    /// The installed tools.
+    #[must_use]
+    pub fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    /// The operator's services.
+    #[must_use]
+    pub fn services(&self) -> &Services {
+        &self.services
+    }
+
+    /// The limits of a call.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    pub(crate) fn record(&self) -> &Record {
+        &self.record
+    }
+
+    /// Where the operator's configuration is.
+    #[must_use]
+    pub fn config_path(&self) -> &std::path::Path {
+        &self.config_path
+    }
+
+    /// The credential store, opened at its first use; `None` if there is none yet.
+    ///
+    /// # Errors
+    /// [`Code::StoreUnavailable`] if it cannot be opened: never a new one in its place.
+    pub fn store(&self) -> Result<Option<Arc<AuthStore>>, Refusal> {
+        let mut store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(store) = &*store {
+            return Ok(Some(Arc::clone(store)));
+        }
+        let dir = folders::own_subfolder(&self.state, AUTH)?;
+        let Some(recorded) = AuthStore::recorded(&dir)? else { return Ok(None) };
+        let opened = Arc::new(AuthStore::open(dir, &self.keys.key(&recorded)?)?);
+        *store = Some(Arc::clone(&opened));
+        Ok(Some(opened))
+    }
+
+    /// Makes the credential store, its key kept as a person chose.
+    ///
+    /// # Errors
+    /// [`Code::StoreUnavailable`] if it cannot be made there.
+    pub fn make_store(&self, key: &Key) -> Result<(), Refusal> {
+        let dir = folders::own_subfolder(&self.state, AUTH)?;
+        let made = Arc::new(AuthStore::open(dir, key)?);
+        *self.store.lock().unwrap_or_else(PoisonError::into_inner) = Some(made);
+        *self.gates.lock().unwrap_or_else(PoisonError::into_inner) = Gates::default();
+        Ok(())
+    }
+
+    /// Puts a token into the store. Reached by a person's command only, never by a tool or an agent.
+    ///
+    /// # Errors
+    /// [`Code::BadArguments`] for a text that is no token, [`Code::StoreUnavailable`] without a store.
+    pub fn sign_in(
+        &self,
+        service: &str,
+        token: String,
+        scopes: &[String],
+        expires_in: Option<Duration>,
+    ) -> Result<(), Refusal> {
+        let access = Secret::new(Zeroizing::new(token)).map_err(AuthError::from)?;
+        let store = self.store()?.ok_or_else(|| {
+            Refusal::new(
+                Code::StoreUnavailable,
+                "there is no credential store yet",
+                "make it with: hotcell auth set SERVICE",
+            )
+        })?;
+        let scopes: BTreeSet<String> = scopes.iter().cloned().collect();
+        Ok(store.set_token(service, &NewToken { access, refresh: None, expires_in, scopes })?)
+    }
+
+    /// Refuses scopes that the service does not have: a misspelt one would leave a token that nothing can use.
+    ///
+    /// # Errors
+    /// [`Code::BadConfig`] naming the scopes that exist.
+    pub fn refuse_unknown_scopes(&self, service: &str, scopes: &[String]) -> Result<(), Refusal> {
+        let services = [(service.to_owned(), scopes.iter().cloned().collect())].into();
+        let grant = Grant {
+            tool: "hotcell".into(),
+            digest: Digest::of(&[]),
+            action: "auth set".into(),
+            services,
+            public: Vec::new(),
+        };
+        self.services.check(&grant)
+    }
+
+    /// The gate for a grant.
+    pub(crate) fn gate(&self, grant: &Grant) -> Result<Arc<Gate>, Refusal> {
+        let reaches_out = !grant.services.is_empty() || !grant.public.is_empty();
+        let store = if reaches_out { self.store()? } else { None };
+        let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
+        let slot = if store.is_some() { &mut gates.open } else { &mut gates.closed };
+        if let Some(gate) = slot {
+            return Ok(Arc::clone(gate));
+        }
+        let gate = Arc::new(Gate::new(Arc::clone(&self.services), store, self.extra_roots.as_deref())?);
+        *slot = Some(Arc::clone(&gate));
+        Ok(gate)
+    }
+
+    /// An action of an installed tool. Compiles and runs nothing.
+    ///
+    /// # Errors
+    /// [`Code::UnknownTool`] or [`Code::UnknownAction`].
+    pub fn action(&self, tool: &str, action: &str) -> Result<Action, Refusal> {
+        let granted = self.catalog.find(tool)?;
+        let description = hotcell_sandbox::describe(&self.catalog.component(&granted)?, &granted.inert_imports)?;
+        hotcell_sandbox::find_action(&description, action).cloned()
+    }
+
+    /// Reads a package's actions and imports. Compiles and runs nothing.
+    ///
+    /// # Errors
+    /// [`Code::BadComponent`] or [`Code::ImportNotAllowed`].
+    pub fn describe(&self, package: &Package) -> Result<Description, Refusal> {
+        hotcell_sandbox::describe(&package.bytes, &package.manifest.inert_imports)
+    }
+
+    /// Checks all that must hold before a person is asked about a package: imports, actions, services, scopes, public origins.
+    ///
+    /// # Errors
+    /// As [`Host::describe`], and [`Code::BadConfig`] for what the manifest asks for and nobody can grant.
+    pub fn examine(&self, package: &Package) -> Result<Description, Refusal> {
+        let description = self.describe(package)?;
+        package.manifest.check_against(&description)?;
+        for (action, ask) in &package.manifest.actions {
+            // Unknown services and scopes are refused here, before a person is asked: a manifest cannot lead anybody
+            // to sign in somewhere that the operator did not set up (threat I3).
+            crate::call::grant(&package.manifest.name, package.digest, action, &ask.services, &ask.public)
+                .and_then(|grant| self.services.check(&grant))?;
+        }
+        Ok(description)
+    }
+
+    /// Compiles a package to see that it can run, then keeps it with its grant.
+    ///
+    /// # Errors
+    /// [`Code::BadComponent`] if it cannot be compiled, [`Code::StoreUnavailable`] if it cannot be kept.
+    pub fn install(&self, package: &Package, granted: Granted) -> Result<(), Refusal> {
+        let tool = self.sandbox()?.load(&package.bytes, &package.manifest.inert_imports)?;
+        self.catalog.install(package, granted)?;
+        self.loaded().insert(package.digest, Arc::new(tool));
+        Ok(())
+    }
+
+    /// The compiled tool of a grant. Compiled once in the life of the host.
+    pub(crate) fn tool(&self, granted: &Granted) -> Result<Arc<Tool>, Refusal> {
+        if let Some(tool) = self.loaded().get(&granted.digest) {
+            return Ok(Arc::clone(tool));
+        }
+        let bytes = self.catalog.component(granted)?;
+        let tool = Arc::new(self.sandbox()?.load(&bytes, &granted.inert_imports)?);
+        self.loaded().insert(granted.digest, Arc::clone(&tool));
+        Ok(tool)
+    }
+
+    fn loaded(&self) -> std::sync::MutexGuard<'_, HashMap<Digest, Arc<Tool>>> {
+        self.tools.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The sandbox, made at its first use.
+    ///
+    /// # Errors
+    /// [`Code::Internal`] if the machine offers no room for it.
+    pub fn sandbox(&self) -> Result<&Sandbox, Refusal> {
+        if let Some(sandbox) = self.sandbox.get() {
+            return Ok(sandbox);
+        }
+        let made = Sandbox::new(&hotcell_sandbox::Options::default())?;
+        Ok(self.sandbox.get_or_init(|| made))
+    }
+}

@@ -1,0 +1,45 @@
+//! The `hotcell` command.
+
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use hotcell::cli;
+use hotcell::cli::args::Cli;
+use hotcell::cli::args::LogFilter;
+use tracing_subscriber::EnvFilter;
+
+fn main() -> ExitCode {
+    hide_panic_messages();
+    let cli = Cli::parse();
+    start_log(cli.log);
+    match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(cli::run(cli)),
+        Err(_) => ExitCode::from(70),
+    }
+}
+
+/// A panic's message may quote a value, and a value may be a secret (threat G4): only the place is shown.
+fn hide_panic_messages() {
+    std::panic::set_hook(Box::new(|info| {
+        let place = info.location().map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
+        tracing::error!("a mistake of hotcell itself at {place}");
+    }));
+}
+
+/// Hotcell's own log, to standard error. Libraries stay at `warn` whatever the level: at `trace`, HTTP libraries log
+/// what they send (threat G1).
+fn start_log(level: LogFilter) {
+    let level = match level {
+        LogFilter::Off => return,
+        LogFilter::Error => "error",
+        LogFilter::Warn => "warn",
+        LogFilter::Info => "info",
+        LogFilter::Debug => "debug",
+        LogFilter::Trace => "trace",
+    };
+    let own = ["hotcell", "hotcell_gate", "hotcell_sandbox", "hotcell_vault"].map(|room| format!("{room}={level}"));
+    let filter = EnvFilter::new(format!("{},{}", if level == "error" { "error" } else { "warn" }, own.join(",")));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).without_time().init();
+}

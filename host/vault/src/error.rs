@@ -1,0 +1,146 @@
+//! What the store says no with. No variant and no text holds a byte of a secret, and no foreign error rides along:
+//! keyring's errors can carry the secret itself (threat G2).
+
+use hotcell_protocol::Code;
+use hotcell_protocol::Refusal;
+
+use crate::key::Backend;
+use crate::name::BadName;
+use crate::secret::BadToken;
+
+/// Why there is no token.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AuthError {
+    /// A person must sign in.
+    #[error("{service}: {reason}")]
+    AuthenticationRequired {
+        /// The service.
+        service: String,
+        /// The scope that was wanted, if any.
+        scope: Option<String>,
+        /// Why.
+        reason: Reason,
+    },
+    /// The token does not have the scope.
+    #[error("the token of {service} does not have the scope {missing}")]
+    InsufficientScope {
+        /// The service.
+        service: String,
+        /// The scope that was wanted.
+        missing: String,
+        /// The scopes that the token has.
+        held: Vec<String>,
+    },
+    /// A name or scope is not well formed.
+    #[error(transparent)]
+    Name(#[from] BadName),
+    /// The store cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The text given is no token.
+    #[error(transparent)]
+    Token(#[from] BadToken),
+}
+
+/// Why a person must sign in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Reason {
+    /// The token's time is over.
+    #[error("the token has expired")]
+    Expired,
+    /// There is none; a service that nobody knows looks the same (threat F4).
+    #[error("nobody is signed in")]
+    NotSignedIn,
+    /// It was taken out.
+    #[error("somebody signed out")]
+    SignedOut,
+}
+
+/// Why the store cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// Another process holds the lock for too long.
+    #[error("another process holds the credential store's lock")]
+    Busy,
+    /// A record or the file cannot be read: broken, swapped, or not written by this key.
+    #[error("the credential store is damaged: {0}")]
+    Damaged(&'static str),
+    /// The system's keychain does not answer or refuses.
+    #[error("the keychain cannot be used: {0}")]
+    Keychain(&'static str),
+    /// The key file is missing, broken, or open to others.
+    #[error("the key file cannot be used: {0}")]
+    KeyFile(&'static str),
+    /// The file was written by a newer version.
+    #[error("the credential store has format {0}, which this version does not read")]
+    Newer(u32),
+    /// A file or folder cannot be read or written.
+    #[error("the credential store's {0}: {1}")]
+    Io(&'static str, std::io::ErrorKind),
+    /// The store's folder or file can be read or written by other users (threat K4).
+    #[error("the credential store's {0} is open to other users")]
+    OpenToOthers(&'static str),
+    /// The passphrase is too short to protect anything.
+    #[error("the passphrase has fewer than 8 characters")]
+    ShortPassphrase,
+    /// The key is not the one that the store was made with.
+    #[error("the {0} is not the one that the credential store was made with")]
+    WrongKey(&'static str),
+    /// The store was made with another kind of key.
+    #[error("the credential store was made with the key in {0}")]
+    OtherBackend(Backend),
+}
+
+impl StoreError {
+    fn hint(&self) -> &'static str {
+        match self {
+            Self::Busy => "wait for the other hotcell to end, then try again",
+            Self::Damaged(_) => {
+                "restore auth/store.json.enc from auth/store.json.bak or a backup; or move it away and sign in again"
+            }
+            Self::Keychain(_) => {
+                "unlock the keychain and try again; on a machine without one, choose another place for the key when the store \
+                 is made: hotcell auth set SERVICE --store passphrase, or --store key-file --key-file FILE"
+            }
+            Self::KeyFile(_) => {
+                "name the right file with HOTCELL_KEY_FILE or --key-file; it must be readable for its owner alone (chmod 600)"
+            }
+            Self::Newer(_) => "use the version of hotcell that wrote it",
+            Self::Io(..) => "check the disk and the rights of Hotcell's state folder",
+            Self::OpenToOthers(_) => "make it readable for its owner alone: chmod 700 for the folder, 600 for the file",
+            Self::ShortPassphrase => "use a longer one; several words are easy to keep in mind",
+            Self::WrongKey(_) => "try again with the right one; nothing was changed",
+            Self::OtherBackend(_) => "use that one; a store's kind of key is chosen once",
+        }
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        Self::new(Code::StoreUnavailable, error.to_string(), error.hint())
+    }
+}
+
+impl From<AuthError> for Refusal {
+    fn from(error: AuthError) -> Self {
+        let message = error.to_string();
+        match error {
+            AuthError::AuthenticationRequired { service, scope, .. } => {
+                let scope = scope.map(|scope| format!(" --scope {scope}")).unwrap_or_default();
+                Self::new(Code::NeedsLogin, message, format!("sign in: hotcell auth set {service}{scope}"))
+            }
+            AuthError::InsufficientScope { service, missing, mut held } => {
+                held.push(missing);
+                held.sort();
+                let scopes: String = held.iter().map(|scope| format!(" --scope {scope}")).collect();
+                let hint = format!("get a token that has it, then: hotcell auth set {service}{scopes}");
+                Self::new(Code::InsufficientScope, message, hint)
+            }
+            AuthError::Name(name) => Self::new(Code::BadArguments, message, name.form),
+            AuthError::Store(error) => error.into(),
+            AuthError::Token(_) => {
+                Self::new(Code::BadArguments, message, "paste the token alone, without quotes or `Bearer`")
+            }
+        }
+    }
+}
