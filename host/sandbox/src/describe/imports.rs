@@ -126,7 +126,7 @@ fn refused(full: &str, name: &str) -> Refusal {
     let instead = if name.starts_with("wasi:http/") {
         "use hotcell:tool/http: the host adds the credential there, and only there"
     } else if name.starts_with("wasi:sockets/") {
-        "use hotcell:tool/http; if only a language runtime imports it (componentize-py does), put \
+        "use hotcell:tool/http; if only a language runtime imports it (componentize-py does, and libraries that use files), put \
          `inert_imports = [\"wasi:sockets\"]` into the manifest: it is then linked, and each call of it fails"
     } else if name.starts_with("wasi:keyvalue/")
         || name.starts_with("wasi:config/")
