@@ -5,6 +5,7 @@
     unreachable_pub,
     clippy::all,
     clippy::allow_attributes_without_reason,
+    clippy::error_impl_error,
     clippy::indexing_slicing,
     clippy::unwrap_used,
     unsafe_code,

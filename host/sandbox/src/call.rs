@@ -1,16 +1,11 @@
 //! One call: arguments in, a fresh store and instance, the limits, the result out. A store never outlives its call.
 
-use std::future::poll_fn;
-use std::panic::AssertUnwindSafe;
-use std::panic::catch_unwind;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Instant;
 
 use hotcell_protocol::Action;
 use hotcell_protocol::CallOutcome;
 use hotcell_protocol::CallRequest;
-use hotcell_protocol::Code;
 use hotcell_protocol::Cost;
 use hotcell_protocol::Limits;
 use hotcell_protocol::Outside;
@@ -20,6 +15,7 @@ use hotcell_protocol::Verdict;
 use hotcell_protocol::limits;
 use serde_json::Value;
 use tokio::time::timeout_at;
+use wasmtime::Engine;
 use wasmtime::Store;
 use wasmtime::UpdateDeadline;
 use wasmtime::component::ComponentExportIndex;
@@ -27,7 +23,7 @@ use wasmtime::component::Val;
 
 use crate::Sandbox;
 use crate::Tool;
-use crate::engine::ticks;
+use crate::meter::Meter;
 use crate::state::State;
 use crate::trap;
 use crate::trap::Stopped;
@@ -60,42 +56,55 @@ impl Sandbox {
         let (action, export) = tool.find(&action)?;
         let arguments = values::arguments(action, &arguments)?;
 
-        // The deadline covers the wait for a place, instantiation, host calls, and the reading of the result.
-        let deadline = started + limits.deadline;
-        let mut store = store(&self.engine, outside, &limits, deadline);
+        // The deadline covers the wait for a place, instantiation, host calls, and the reading of the result. A span that
+        // the clock cannot hold is the usual one.
+        let deadline = started.checked_add(limits.deadline).unwrap_or(started + limits::DEADLINE);
+        let late = |_| trap::deadline(&limits);
+        // Invariant: the place is dropped after the store, whose memories and stacks lie in the pool until then.
+        let place = timeout_at(deadline.into(), self.places.acquire()).await.map_err(late)?;
+        let _place = place.map_err(|_| Refusal::internal("the sandbox is closed"))?;
+        let meter = Arc::new(Meter::default());
+        let mut store = store(&self.engine, outside, &limits, deadline, Arc::clone(&meter));
         let work = async {
-            let _place = self.places.acquire().await.map_err(|_| Refusal::internal("the sandbox is closed"))?;
-            let results = guest(tool, export, action, &arguments, &mut store)
-                .await
-                .map_err(|error| trap::refusal(&error, store.data(), &limits))?;
+            let results = guest(tool, export, action, &arguments, &mut store).await;
+            let results = results.map_err(|error| trap::refusal(&error, store.data(), &limits))?;
             verdict(action, &results, &limits)
         };
-        let ended = timeout_at(deadline.into(), caught(work)).await;
+        let ended = timeout_at(deadline.into(), meter.run(work)).await;
+
         let state = store.data();
         state.finish_output();
         cost.memory_bytes = state.limiter.peak();
         cost.log_lines = state.log.count().kept;
         cost.log_dropped = state.log.count().dropped;
-        ended.unwrap_or_else(|_| Err(trap::deadline(&limits)))
+        ended.map_err(late)?.unwrap_or_else(|_| Err(Refusal::internal("the host failed in the middle of the call")))
     }
 }
 
 /// A store with every limit set.
-fn store(engine: &wasmtime::Engine, outside: Arc<dyn Outside>, limits: &Limits, deadline: Instant) -> Store<State> {
+fn store(
+    engine: &Engine,
+    outside: Arc<dyn Outside>,
+    limits: &Limits,
+    deadline: Instant,
+    meter: Arc<Meter>,
+) -> Store<State> {
     let mut store = Store::new(engine, State::new(outside, limits.memory_bytes));
     store.limiter(|state| &mut state.limiter);
     store.set_hostcall_fuel(limits::HOSTCALL_FUEL);
     store.set_max_component_handles(limits::COMPONENT_HANDLES);
     store.set_epoch_deadline(1);
-    let mut left = ticks(limits.cpu_time);
-    // Runs at each tick in which guest code runs, `start` functions, `realloc` and `post-return` included: counts
-    // processor time, sees the deadline, and lets other tasks of the thread go on.
+    let cpu_time = limits.cpu_time;
+    // Runs at each tick in which guest code runs, `start` functions, `realloc` and `post-return` included: sees the
+    // limits of time, and lets other tasks of the thread go on.
     store.epoch_deadline_callback(move |_| {
         if Instant::now() >= deadline {
-            return Err(Stopped::Deadline.into());
+            Err(Stopped::Deadline.into())
+        } else if meter.spent() > cpu_time {
+            Err(Stopped::Processor.into())
+        } else {
+            Ok(UpdateDeadline::Yield(1))
         }
-        left = left.checked_sub(1).ok_or(Stopped::Processor)?;
-        Ok(UpdateDeadline::Yield(1))
     });
     store
 }
@@ -134,14 +143,55 @@ fn verdict(action: &Action, results: &[Val], limits: &Limits) -> Result<Verdict,
     }
 }
 
-/// Turns a panic of host code into a refusal: one call fails, the host lives on.
-async fn caught<T>(work: impl Future<Output = Result<T, Refusal>>) -> Result<T, Refusal> {
-    let mut work = pin!(work);
-    poll_fn(|context| {
-        catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context))).unwrap_or_else(|_| {
-            let refusal = Refusal::new(Code::Internal, "the host failed in the middle of the call", "please report it");
-            std::task::Poll::Ready(Err(refusal))
-        })
-    })
-    .await
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use hotcell_protocol::Answer;
+    use hotcell_protocol::Asked;
+    use hotcell_protocol::GuestError;
+    use hotcell_protocol::LogLine;
+    use hotcell_protocol::Progress;
+    use hotcell_protocol::Waiting;
+    use wasmtime::ResourceLimiter;
+
+    use super::*;
+    use crate::Options;
+
+    struct Nothing;
+
+    impl Outside for Nothing {
+        fn send(&self, _: Asked) -> Waiting<'_, Result<Answer, GuestError>> {
+            Box::pin(async { Err(GuestError::Denied) })
+        }
+
+        fn origin(&self, _: &str) -> Result<String, GuestError> {
+            Err(GuestError::Denied)
+        }
+
+        fn log(&self, _: LogLine) {}
+
+        fn progress(&self, _: Progress) {}
+    }
+
+    /// The engine's own defaults are large or unlimited (wasmtime 40.0.4: "embedders must opt in").
+    #[test]
+    fn p6_every_limit_is_set_in_a_call_s_store() {
+        let sandbox = Sandbox::new(&Options { concurrent_calls: 1 }).unwrap();
+        let limits = Limits { memory_bytes: 3 * 65_536, ..Limits::default() };
+        let deadline = Instant::now() + Duration::from_secs(1);
+        let mut store = store(&sandbox.engine, Arc::new(Nothing), &limits, deadline, Arc::default());
+        assert_eq!(store.hostcall_fuel(), limits::HOSTCALL_FUEL);
+        assert_eq!(store.max_component_handles(), limits::COMPONENT_HANDLES);
+        assert_eq!(store.data().resources(), limits::RESOURCES);
+        let limiter = &mut store.data_mut().limiter;
+        assert_eq!(limiter.instances(), limits::INSTANCES);
+        assert_eq!(limiter.memories(), limits::MEMORIES);
+        assert_eq!(limiter.tables(), limits::TABLES);
+        assert!(limiter.table_growing(0, limits::TABLE_ELEMENTS, None).unwrap());
+        assert!(!limiter.table_growing(0, limits::TABLE_ELEMENTS + 1, None).unwrap());
+        assert!(limiter.memory_growing(0, 2 * 65_536, None).unwrap());
+        assert!(limiter.memory_growing(0, 65_536, None).unwrap());
+        assert!(!limiter.memory_growing(65_536, 65_537, None).unwrap());
+    }
 }

@@ -1,7 +1,6 @@
 //! The engine: what guests may use of WebAssembly, the instance pool, and the clock that interrupts them.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use hotcell_protocol::Refusal;
 use hotcell_protocol::limits;
@@ -12,9 +11,11 @@ use wasmtime::EngineWeak;
 use wasmtime::InstanceAllocationStrategy;
 use wasmtime::PoolingAllocationConfig;
 use wasmtime::Strategy;
+use wasmtime::WasmFeatures;
 use wasmtime::component::Linker;
 
-use crate::bindings;
+use crate::features::FEATURES;
+use crate::link;
 use crate::state::State;
 
 /// How a sandbox is set up.
@@ -35,46 +36,55 @@ impl Default for Options {
 pub struct Sandbox {
     pub(crate) engine: Engine,
     pub(crate) linker: Linker<State>,
+    /// As `linker`, with `wasi:sockets` present and dead.
+    pub(crate) linker_with_sockets: Linker<State>,
     pub(crate) places: Arc<Semaphore>,
+    pooled: bool,
 }
 
 impl Sandbox {
     /// Makes the engine, its instance pool, and the thread that ticks its clock.
     ///
+    /// Where the machine has too little address space for the pool (`ulimit -v`, some containers), instances are made one
+    /// by one: slower, under the same limits.
+    ///
     /// # Errors
-    /// [`hotcell_protocol::Code::Internal`] if the machine offers no address space for the pool, or no thread.
+    /// [`hotcell_protocol::Code::Internal`] if the machine offers no address space at all, or no thread.
     pub fn new(options: &Options) -> Result<Self, Refusal> {
-        let engine = Engine::new(&config(options)).map_err(|_| {
-            Refusal::internal("the engine cannot start: the machine offers too little address space (see `ulimit -v`)")
-        })?;
-        let linker = linker(&engine).map_err(|_| Refusal::internal("the engine cannot link its own interfaces"))?;
+        let pooled = Engine::new(&config(InstanceAllocationStrategy::Pooling(pool(options))));
+        let is_pooled = pooled.is_ok();
+        let engine = pooled
+            .or_else(|_| Engine::new(&config(InstanceAllocationStrategy::OnDemand)))
+            .map_err(|_| Refusal::internal("the engine cannot start on this machine"))?;
+        let broken = |_| Refusal::internal("the engine cannot link its own interfaces");
+        let linker = link::without_sockets(&engine).map_err(broken)?;
+        let linker_with_sockets = link::with_dead_sockets(&linker).map_err(broken)?;
         tick(engine.weak())?;
         let places = usize::try_from(options.concurrent_calls).unwrap_or(usize::MAX);
-        Ok(Self { engine, linker, places: Arc::new(Semaphore::new(places)) })
+        Ok(Self { engine, linker, linker_with_sockets, places: Arc::new(Semaphore::new(places)), pooled: is_pooled })
+    }
+
+    /// Whether instances come from a pool. If not, the machine had too little address space, and a call costs more.
+    #[must_use]
+    pub fn is_pooled(&self) -> bool {
+        self.pooled
     }
 }
 
-/// The engine's settings. Every proposal that language runtimes do not need is off: each one off removes past advisories.
-fn config(options: &Options) -> Config {
+/// The engine's settings. Code generation stays at its defaults: the Spectre mitigations of Cranelift among them (threat F7).
+fn config(allocation: InstanceAllocationStrategy) -> Config {
     let mut config = Config::new();
     config
         // Cranelift only: Winch had a full escape (RUSTSEC-2026-0095).
         .strategy(Strategy::Cranelift)
+        .wasm_features(WasmFeatures::all(), false)
+        .wasm_features(FEATURES, true)
         .epoch_interruption(true)
         .max_wasm_stack(limits::STACK_BYTES)
-        .wasm_component_model(true)
-        .wasm_memory64(false)
-        .wasm_multi_memory(true)
-        .wasm_relaxed_simd(false)
-        .wasm_gc(false)
-        .wasm_function_references(false)
-        .wasm_wide_arithmetic(false)
-        .wasm_custom_page_sizes(false)
-        .wasm_stack_switching(false)
         // Component code is untrusted: no names or addresses of it in what people see.
         .wasm_backtrace_max_frames(None)
         .generate_address_map(false)
-        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(options)));
+        .allocation_strategy(allocation);
     config
 }
 
@@ -101,15 +111,6 @@ fn pool(options: &Options) -> PoolingAllocationConfig {
     pool
 }
 
-/// Links `hotcell:tool` and WASI 0.2. That a component imports no more than it may is checked before (`describe`); what
-/// WASI would reach, every call's context leaves empty (`state`).
-fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
-    let mut linker = Linker::new(engine);
-    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
-    bindings::Imports::add_to_linker::<State, State>(&mut linker, |state| state)?;
-    Ok(linker)
-}
-
 /// Ticks the engine's epoch until the engine is gone. A thread of its own: guests cannot starve it, tokio's workers they can.
 fn tick(engine: EngineWeak) -> Result<(), Refusal> {
     let tick = move || {
@@ -126,9 +127,4 @@ fn tick(engine: EngineWeak) -> Result<(), Refusal> {
         .spawn(tick)
         .map(drop)
         .map_err(|_| Refusal::internal("the machine has no thread for the engine's clock"))
-}
-
-/// Ticks that a span of processor time has.
-pub(crate) fn ticks(time: Duration) -> u128 {
-    time.as_millis().div_ceil(limits::EPOCH_TICK.as_millis())
 }

@@ -67,7 +67,9 @@ impl Sandbox {
                 export(&component, action).ok_or_else(|| Refusal::internal("a described action is not exported"))
             })
             .collect::<Result<_, _>>()?;
-        let instance = self.linker.instantiate_pre(&component).map_err(|error| not_linked(&error))?;
+        let sockets = description.imports.iter().any(|import| import.starts_with("wasi:sockets/"));
+        let linker = if sockets { &self.linker_with_sockets } else { &self.linker };
+        let instance = linker.instantiate_pre(&component).map_err(|error| not_linked(&error))?;
         Ok(Tool { description, instance, exports })
     }
 }

@@ -19,7 +19,7 @@ use crate::bindings::hotcell::tool::progress;
 use crate::state::State;
 
 impl HasData for State {
-    type Data<'a> = &'a mut State;
+    type Data<'a> = &'a mut Self;
 }
 
 impl http::Host for State {
@@ -46,15 +46,32 @@ impl log::Host for State {
 
 impl progress::Host for State {
     fn report(&mut self, done: u64, total: Option<u64>, note: Option<String>) {
-        let now = Instant::now();
-        // The last report of an action always comes through, so that a bar can end full.
-        let last = total == Some(done);
-        if !last && self.progressed.is_some_and(|before| now - before < limits::PROGRESS_EVERY) {
-            return;
+        if self.progress.passes(total == Some(done), Instant::now()) {
+            let note = note.map(|note| visible(&note.chars().take(limits::PROGRESS_NOTE_CHARS).collect::<String>()));
+            self.outside.progress(Progress { done, total, note });
         }
-        self.progressed = Some(now);
-        let note = note.map(|note| visible(&note.chars().take(limits::PROGRESS_NOTE_CHARS).collect::<String>()));
-        self.outside.progress(Progress { done, total, note });
+    }
+}
+
+/// Which progress reports are passed on: no more than the limit allows, whatever the guest reports.
+#[derive(Debug, Default)]
+pub(crate) struct Reports {
+    before: Option<Instant>,
+    finished: bool,
+}
+
+impl Reports {
+    /// Whether a report at this time is passed on. The first one that says that all is done always is, so that a bar
+    /// ends full; only the first, or a guest could flood its reader with endings.
+    fn passes(&mut self, done: bool, now: Instant) -> bool {
+        let early = self.before.is_some_and(|before| now - before < limits::PROGRESS_EVERY);
+        let first_end = done && !self.finished;
+        self.finished |= done;
+        if early && !first_end {
+            return false;
+        }
+        self.before = Some(now);
+        true
     }
 }
 
@@ -88,5 +105,22 @@ fn error(error: GuestError) -> http::Error {
         GuestError::TimedOut => http::Error::TimedOut,
         GuestError::Unreachable => http::Error::Unreachable,
         GuestError::Withheld => http::Error::Withheld,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn progress_is_passed_on_ten_times_a_second_and_once_at_the_end() {
+        let (mut reports, start) = (Reports::default(), Instant::now());
+        let at = |fraction| start + limits::PROGRESS_EVERY.mul_f64(fraction);
+        assert!(reports.passes(false, at(0.0)));
+        assert!(!reports.passes(false, at(0.5)));
+        assert!(reports.passes(false, at(1.0)));
+        assert!(reports.passes(true, at(1.1)));
+        assert!(!(0..1_000).any(|_| reports.passes(true, at(1.2))));
+        assert!(reports.passes(true, at(2.2)));
     }
 }

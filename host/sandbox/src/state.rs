@@ -18,13 +18,14 @@ use wasmtime_wasi::WasiView;
 use crate::limiter::Limiter;
 use crate::output::Log;
 use crate::output::Pipe;
+use crate::outside::Reports;
 
 /// The store's data. It lives for one call.
 pub(crate) struct State {
     pub(crate) outside: Arc<dyn Outside>,
     pub(crate) log: Arc<Log>,
     pub(crate) limiter: Limiter,
-    pub(crate) progressed: Option<Instant>,
+    pub(crate) progress: Reports,
     wasi: WasiCtx,
     table: ResourceTable,
     output: [Pipe; 2],
@@ -40,11 +41,17 @@ impl State {
             outside,
             log,
             limiter: Limiter::new(memory_bytes),
-            progressed: None,
+            progress: Reports::default(),
             wasi: empty_wasi(&output),
             table,
             output,
         }
+    }
+
+    /// How many WASI resources the guest may hold at once.
+    #[cfg(test)]
+    pub(crate) fn resources(&self) -> usize {
+        self.table.max_capacity()
     }
 
     /// Writes what the guest left on standard output and error without a line end.

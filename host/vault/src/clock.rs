@@ -10,10 +10,17 @@ pub trait Clock: Send + Sync {
 
     /// Time since some fixed moment, the machine's sleep included.
     fn boot(&self) -> Duration;
+
+    /// Names the moment that [`Clock::boot`] counts from, if another process of this machine counts from the same one: then
+    /// the time of a token's arrival is written down on this clock too. `None` if only this process can know.
+    fn boot_name(&self) -> Option<&str> {
+        None
+    }
 }
 
 /// The machine's clocks.
 pub struct SystemClock {
+    boot_name: Option<String>,
     #[cfg(not(target_os = "linux"))]
     started: std::time::Instant,
 }
@@ -23,6 +30,7 @@ impl SystemClock {
     #[must_use]
     pub fn new() -> Self {
         Self {
+            boot_name: boot_name(),
             #[cfg(not(target_os = "linux"))]
             started: std::time::Instant::now(),
         }
@@ -50,5 +58,39 @@ impl Clock for SystemClock {
     #[cfg(not(target_os = "linux"))]
     fn boot(&self) -> Duration {
         self.started.elapsed()
+    }
+
+    fn boot_name(&self) -> Option<&str> {
+        self.boot_name.as_deref()
+    }
+}
+
+/// The kernel's name for this boot: a random UUID, the same for all processes, another one after each start.
+#[cfg(target_os = "linux")]
+fn boot_name() -> Option<String> {
+    use cap_std::ambient_authority;
+    use cap_std::fs::Dir;
+    let kernel = Dir::open_ambient_dir("/proc/sys/kernel/random", ambient_authority()).ok()?;
+    let name = kernel.read_to_string("boot_id").ok()?.trim().to_owned();
+    Some(name).filter(|name| name.len() == 36)
+}
+
+/// Elsewhere the clock starts with the process.
+#[cfg(not(target_os = "linux"))]
+fn boot_name() -> Option<String> {
+    None
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_clocks_of_one_boot_count_from_the_same_moment() {
+        let (one, other) = (SystemClock::new(), SystemClock::new());
+        assert!(one.boot_name().is_some());
+        assert_eq!(one.boot_name(), other.boot_name());
+        let (first, then) = (one.boot(), other.boot());
+        assert!(first <= then && then - first < Duration::from_secs(5));
     }
 }

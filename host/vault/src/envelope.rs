@@ -1,5 +1,8 @@
-//! Boxes: XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03) under a key of the box's own (HKDF-SHA256, RFC 5869), with the
-//! record's identity and epoch as associated data, so that a box opens in its own place only (threat M7).
+//! Boxes and tags, all under the store's key.
+//!
+//! A box is XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03) under a key of its own (HKDF-SHA256, RFC 5869), with the record's
+//! identity and epoch as associated data, so that it opens in its own place only (threat M7). A tag is what only the holder
+//! of the key can compute: the names of records, and the seal of the file.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -16,13 +19,32 @@ use zeroize::Zeroizing;
 
 use crate::error::StoreError;
 
-/// The store's key: 32 bytes, wiped when dropped.
-pub(crate) type StoreKey = Zeroizing<[u8; 32]>;
+/// The error of a box that does not open.
+pub(crate) const DOES_NOT_OPEN: StoreError = StoreError::Damaged("a record does not open");
+
+/// The store's key: 32 bytes, wiped when dropped. Not a bare `Zeroizing`, which has `Debug` and prints what it holds.
+pub(crate) struct StoreKey(Zeroizing<[u8; 32]>);
+
+impl StoreKey {
+    pub(crate) fn new(bytes: Zeroizing<[u8; 32]>) -> Self {
+        Self(bytes)
+    }
+
+    /// A new key from the system's random numbers.
+    pub(crate) fn random() -> Result<Self, StoreError> {
+        Ok(Self(Zeroizing::new(random()?)))
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
 
 /// What a box holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-    Check,
+    /// Whose record it is. It must be known before the other boxes can be opened: their places name it.
+    Name,
     Meta,
     Secrets,
 }
@@ -30,7 +52,7 @@ pub(crate) enum Kind {
 impl Kind {
     fn label(self) -> &'static str {
         match self {
-            Self::Check => "check",
+            Self::Name => "name",
             Self::Meta => "meta",
             Self::Secrets => "secrets",
         }
@@ -55,6 +77,13 @@ pub(crate) struct Sealed {
     text: String,
 }
 
+impl Sealed {
+    /// The box as it stands in the file, for the seal of the file.
+    pub(crate) fn parts(&self) -> [&[u8]; 3] {
+        [self.salt.as_bytes(), self.nonce.as_bytes(), self.text.as_bytes()]
+    }
+}
+
 /// Closes a box.
 pub(crate) fn seal(key: &StoreKey, place: Place<'_>, plain: &[u8]) -> Result<Sealed, StoreError> {
     let (salt, nonce): ([u8; 16], [u8; 24]) = (random()?, random()?);
@@ -66,21 +95,19 @@ pub(crate) fn seal(key: &StoreKey, place: Place<'_>, plain: &[u8]) -> Result<Sea
 
 /// Opens a box; an error if one bit of it, its place or its key is another.
 pub(crate) fn open(key: &StoreKey, place: Place<'_>, sealed: &Sealed) -> Result<Zeroizing<Vec<u8>>, StoreError> {
-    let damaged = StoreError::Damaged("a record does not open");
-    let decode = |text: &str| STANDARD.decode(text).map_err(|_| damaged.clone());
-    let nonce: [u8; 24] = decode(&sealed.nonce)?.try_into().map_err(|_| damaged.clone())?;
+    let decode = |text: &str| STANDARD.decode(text).map_err(|_| DOES_NOT_OPEN);
+    let nonce: [u8; 24] = decode(&sealed.nonce)?.try_into().map_err(|_| DOES_NOT_OPEN)?;
     cipher(key, &decode(&sealed.salt)?, place.kind)?
         .decrypt(&XNonce::from(nonce), Payload { msg: &decode(&sealed.text)?, aad: &associated(place) })
         .map(Zeroizing::new)
-        .map_err(|_| damaged)
+        .map_err(|_| DOES_NOT_OPEN)
 }
 
-/// The name under which a record stands in the file: names of services and accounts are not readable there.
-pub(crate) fn record_id(key: &StoreKey, service: &str, account: &str) -> Result<String, StoreError> {
-    let mut id = [0; 16];
-    let place = Place { kind: Kind::Check, service, account, epoch: 0 };
-    expand(key, b"hotcell record id", &associated(place), &mut id)?;
-    Ok(id.iter().map(|byte| format!("{byte:02x}")).collect())
+/// What only the holder of the key can compute of these parts: 128 bits, hexadecimal. Each label has its own.
+pub(crate) fn tag(key: &StoreKey, label: &str, parts: &[&[u8]]) -> Result<String, StoreError> {
+    let mut tag = [0; 16];
+    expand(key, b"hotcell store v1 tag", &joined(&[&[label.as_bytes()], parts].concat()), &mut tag)?;
+    Ok(tag.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// Random bytes from the system.
@@ -97,25 +124,27 @@ fn cipher(key: &StoreKey, salt: &[u8], kind: Kind) -> Result<XChaCha20Poly1305, 
 }
 
 fn expand(key: &StoreKey, salt: &[u8], info: &[u8], out: &mut [u8]) -> Result<(), StoreError> {
-    Hkdf::<Sha256>::new(Some(salt), &**key)
+    Hkdf::<Sha256>::new(Some(salt), key.bytes())
         .expand(info, out)
         .map_err(|_| StoreError::Damaged("a key cannot be derived"))
 }
 
-/// Each part with its length before it, so that no two places have the same bytes.
 fn associated(place: Place<'_>) -> Vec<u8> {
-    let epoch = place.epoch.to_be_bytes();
-    let parts: [&[u8]; 5] = [
+    joined(&[
         b"hotcell-store-v1",
         place.kind.label().as_bytes(),
         place.service.as_bytes(),
         place.account.as_bytes(),
-        &epoch,
-    ];
+        &place.epoch.to_be_bytes(),
+    ])
+}
+
+/// Each part with its length before it, so that no two lists of parts have the same bytes.
+fn joined(parts: &[&[u8]]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for part in parts {
         bytes.extend(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
-        bytes.extend(part);
+        bytes.extend(*part);
     }
     bytes
 }
@@ -127,28 +156,29 @@ mod tests {
     const PLACE: Place<'_> = Place { kind: Kind::Secrets, service: "github", account: "default", epoch: 3 };
 
     fn key(byte: u8) -> StoreKey {
-        Zeroizing::new([byte; 32])
+        StoreKey::new(Zeroizing::new([byte; 32]))
     }
 
     #[test]
-    fn a_box_opens_in_its_own_place_only() {
+    fn m7_a_box_opens_in_its_own_place_only() {
         let sealed = seal(&key(1), PLACE, b"text").unwrap();
         assert_eq!(open(&key(1), PLACE, &sealed).unwrap().as_slice(), b"text");
         let others = [
             Place { kind: Kind::Meta, ..PLACE },
+            Place { kind: Kind::Name, ..PLACE },
             Place { service: "gitlab", ..PLACE },
             Place { account: "other", ..PLACE },
             Place { epoch: 4, ..PLACE },
             Place { service: "githubd", account: "efault", ..PLACE },
         ];
         for place in others {
-            assert!(open(&key(1), place, &sealed).is_err(), "m7 {place:?}");
+            assert!(open(&key(1), place, &sealed).is_err(), "{place:?}");
         }
         assert!(open(&key(2), PLACE, &sealed).is_err());
     }
 
     #[test]
-    fn i2_a_flipped_bit_anywhere_is_noticed() {
+    fn m7_a_flipped_bit_anywhere_in_a_box_is_noticed() {
         let sealed = seal(&key(1), PLACE, b"some text").unwrap();
         let fields: [fn(&mut Sealed) -> &mut String; 3] = [|s| &mut s.salt, |s| &mut s.nonce, |s| &mut s.text];
         for field in fields {
@@ -166,5 +196,18 @@ mod tests {
     #[test]
     fn the_same_text_never_gives_the_same_box() {
         assert_ne!(seal(&key(1), PLACE, b"a").unwrap(), seal(&key(1), PLACE, b"a").unwrap());
+    }
+
+    #[test]
+    fn a_tag_tells_apart_keys_labels_and_parts() {
+        let one = tag(&key(1), "id", &[b"ab", b"c"]).unwrap();
+        assert_eq!(one, tag(&key(1), "id", &[b"ab", b"c"]).unwrap());
+        let others = [
+            tag(&key(2), "id", &[b"ab", b"c"]),
+            tag(&key(1), "seal", &[b"ab", b"c"]),
+            tag(&key(1), "id", &[b"a", b"bc"]),
+            tag(&key(1), "id", &[b"abc"]),
+        ];
+        assert!(others.into_iter().all(|other| other.unwrap() != one));
     }
 }

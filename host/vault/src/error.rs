@@ -71,12 +71,18 @@ pub enum StoreError {
     /// The key file is missing, broken, or open to others.
     #[error("the key file cannot be used: {0}")]
     KeyFile(&'static str),
+    /// The keychain answers, and has no key for the store.
+    #[error("the keychain holds no key of hotcell any more")]
+    KeyGone,
     /// The file was written by a newer version.
     #[error("the credential store has format {0}, which this version does not read")]
     Newer(u32),
     /// A file or folder cannot be read or written.
     #[error("the credential store's {0}: {1}")]
     Io(&'static str, std::io::ErrorKind),
+    /// The store's folder or file belongs to another user (threat K4).
+    #[error("the credential store's {0} belongs to another user")]
+    OfAnother(&'static str),
     /// The store's folder or file can be read or written by other users (threat K4).
     #[error("the credential store's {0} is open to other users")]
     OpenToOthers(&'static str),
@@ -96,16 +102,21 @@ impl StoreError {
         match self {
             Self::Busy => "wait for the other hotcell to end, then try again",
             Self::Damaged(_) => {
-                "restore auth/store.json.enc from auth/store.json.bak or a backup; or move it away and sign in again"
+                "restore auth/store.json.enc from auth/store.json.bak or a backup; or move both away and sign in again"
             }
             Self::Keychain(_) => {
                 "unlock the keychain and try again; on a machine without one, choose another place for the key when the store \
                  is made: hotcell auth set SERVICE --store passphrase, or --store key-file --key-file FILE"
             }
+            Self::KeyGone => {
+                "restore the keychain's item `hotcell`, `store-key-v1` from a backup; if it is gone for good, move the \
+                 state folder's `auth` away and sign in again"
+            }
             Self::KeyFile(_) => {
                 "name the right file with HOTCELL_KEY_FILE or --key-file; it must be readable for its owner alone (chmod 600)"
             }
             Self::Newer(_) => "use the version of hotcell that wrote it",
+            Self::OfAnother(_) => "run hotcell as that user, or name a state folder of your own by HOTCELL_STATE",
             Self::Io(..) => "check the disk and the rights of Hotcell's state folder",
             Self::OpenToOthers(_) => "make it readable for its owner alone: chmod 700 for the folder, 600 for the file",
             Self::ShortPassphrase => "use a longer one; several words are easy to keep in mind",

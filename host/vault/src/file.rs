@@ -1,56 +1,27 @@
-//! The store's file: read whole, replaced in one step, guarded by an operating-system lock beside it.
+//! The store's file: read whole, replaced in one step.
 
-use std::fs::TryLockError;
 use std::io::ErrorKind;
 use std::io::Read as _;
 use std::io::Write as _;
-use std::time::Duration;
-use std::time::Instant;
 
 use cap_std::fs::Dir;
+use cap_std::fs::Metadata;
 use cap_std::fs::OpenOptions;
-use serde::Deserialize;
-use serde::Serialize;
 
-use crate::envelope::Sealed;
+use crate::access::Exposed;
+use crate::access::exposed;
+use crate::content::Content;
 use crate::envelope::random;
 use crate::error::StoreError;
-use crate::key::Backend;
 
 /// The file.
-pub(crate) const STORE: &str = "store.json.enc";
+const STORE: &str = "store.json.enc";
 /// The generation before, as encrypted as the file itself.
 const BACKUP: &str = "store.json.bak";
-/// Never deleted: a lock file's existence means nothing, the OS lock on it does.
-const LOCK: &str = "store.lock";
-/// The one format that this version reads and writes.
-pub(crate) const FORMAT: u32 = 1;
+/// How the names of files begin that are not yet, or never became, the store.
+const TEMPORARY: &str = ".store.json.enc.";
 /// A store of thousands of records is smaller.
 const MOST_BYTES: u64 = 16 * 1024 * 1024;
-/// How long another process may hold the lock.
-const LOCK_WAIT: Duration = Duration::from_secs(10);
-
-/// The file's content. What is readable without the key: how the key is had, and how many records there are.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Content {
-    pub(crate) format: u32,
-    pub(crate) backend: Backend,
-    /// A box of known text: tells a wrong key from a damaged record.
-    pub(crate) check: Sealed,
-    pub(crate) records: Vec<Stored>,
-}
-
-/// One record as it is stored.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Stored {
-    pub(crate) id: String,
-    pub(crate) epoch: u64,
-    pub(crate) service: Sealed,
-    pub(crate) meta: Sealed,
-    pub(crate) secrets: Option<Sealed>,
-}
 
 /// What changes whenever the file does, cheap to read: length, time, and the inode, which each replacement makes anew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,28 +31,42 @@ pub(crate) struct Stamp {
     modified: Option<std::time::SystemTime>,
 }
 
+/// What becomes of the generation before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Earlier {
+    /// It holds what a person took out: it goes too.
+    Forget,
+    /// It is kept as the backup.
+    Keep,
+}
+
 /// Reads the file with its stamp; `None` if there is none yet.
 pub(crate) fn read(dir: &Dir) -> Result<Option<(Content, Stamp)>, StoreError> {
-    let file = match dir.open(STORE) {
-        Ok(file) => file,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(StoreError::Io("file", error.kind())),
-    };
-    let metadata = file.metadata().map_err(|error| StoreError::Io("file", error.kind()))?;
-    refuse_if_open_to_others(&metadata, "file")?;
+    let failed = |error: std::io::Error| StoreError::Io("file", error.kind());
+    match dir.symlink_metadata(STORE) {
+        // Not through a link, which leads to a file with another name and perhaps another owner; a pipe would hang.
+        Ok(metadata) if !metadata.is_file() => return Err(StoreError::Damaged("the file is no regular file")),
+        Ok(_) => {}
+        Err(error) if error.kind() == ErrorKind::NotFound => return refuse_if_lost(dir),
+        Err(error) => return Err(failed(error)),
+    }
+    let file = dir.open(STORE).map_err(failed)?;
+    let metadata = file.metadata().map_err(failed)?;
+    refuse_if_exposed(&metadata, "file")?;
+    if metadata.len() > MOST_BYTES {
+        return Err(StoreError::Damaged("the file is too large"));
+    }
     let mut text = String::new();
     file.take(MOST_BYTES).read_to_string(&mut text).map_err(|_| StoreError::Damaged("the file is not text"))?;
-    #[derive(Deserialize)]
-    struct FormatOnly {
-        format: u32,
+    Ok(Some((Content::parse(&text)?, stamp_of(&metadata))))
+}
+
+/// A backup without its store: the store was lost, and a new one in its place would overwrite what is left.
+fn refuse_if_lost<T>(dir: &Dir) -> Result<Option<T>, StoreError> {
+    match dir.symlink_metadata(BACKUP) {
+        Ok(_) => Err(StoreError::Damaged("its file is gone, its backup is there")),
+        Err(_) => Ok(None),
     }
-    let FormatOnly { format } =
-        serde_json::from_str(&text).map_err(|_| StoreError::Damaged("the file is not whole"))?;
-    if format != FORMAT {
-        return Err(StoreError::Newer(format));
-    }
-    let content = serde_json::from_str(&text).map_err(|_| StoreError::Damaged("the file is not whole"))?;
-    Ok(Some((content, stamp_of(&metadata))))
 }
 
 /// The file's stamp now; `None` if there is no file.
@@ -89,24 +74,32 @@ pub(crate) fn stamp(dir: &Dir) -> Option<Stamp> {
     dir.symlink_metadata(STORE).ok().map(|metadata| stamp_of(&metadata))
 }
 
-/// Replaces the file: written beside it, synced, renamed, folder synced. A crash leaves the old one or the new one.
-pub(crate) fn write(dir: &Dir, content: &Content) -> Result<Stamp, StoreError> {
-    let failed = |error: std::io::Error| StoreError::Io("file cannot be written", error.kind());
-    let text = serde_json::to_vec_pretty(content).map_err(|_| StoreError::Damaged("the store cannot be encoded"))?;
+/// Replaces the file: written beside it, synced, renamed, folder synced. A crash leaves the old one or the new one. Only
+/// under the lock.
+pub(crate) fn write(dir: &Dir, content: &Content, earlier: Earlier) -> Result<Stamp, StoreError> {
+    let text = content.encode()?;
     let name: [u8; 8] = random()?;
-    let temporary = format!(".{STORE}.{:016x}", u64::from_be_bytes(name));
-    let written = write_new(dir, &temporary, &text).and_then(|()| {
-        // The backup is a convenience; a store that cannot have one is still a store.
-        drop(dir.remove_file(BACKUP));
-        drop(dir.hard_link(STORE, dir, BACKUP));
-        dir.rename(&temporary, dir, STORE)?;
-        dir.open(".")?.sync_all()
-    });
+    let temporary = format!("{TEMPORARY}{:016x}", u64::from_be_bytes(name));
+    remove_leftovers(dir);
+    let written = write_new(dir, &temporary, &text)
+        .and_then(|()| back_up(dir, earlier))
+        .and_then(|()| dir.rename(&temporary, dir, STORE))
+        .and_then(|()| sync(dir));
     if let Err(error) = written {
         drop(dir.remove_file(&temporary));
-        return Err(failed(error));
+        return Err(StoreError::Io("file cannot be written", error.kind()));
     }
     stamp(dir).ok_or(StoreError::Io("file cannot be read back", ErrorKind::NotFound))
+}
+
+/// What a process left that was killed while it wrote: encrypted, but perhaps a token that was taken out later.
+fn remove_leftovers(dir: &Dir) {
+    let Ok(entries) = dir.entries() else { return };
+    for entry in entries.flatten() {
+        if entry.file_name().to_string_lossy().starts_with(TEMPORARY) {
+            drop(entry.remove_file());
+        }
+    }
 }
 
 fn write_new(dir: &Dir, name: &str, bytes: &[u8]) -> std::io::Result<()> {
@@ -119,50 +112,46 @@ fn write_new(dir: &Dir, name: &str, bytes: &[u8]) -> std::io::Result<()> {
     file.sync_all()
 }
 
-/// The lock between processes. Released when dropped, or by the system when its process dies.
-pub(crate) struct Lock {
-    _file: std::fs::File,
-}
-
-/// Takes the lock, waiting at most ten seconds for another process.
-pub(crate) fn lock(dir: &Dir) -> Result<Lock, StoreError> {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true);
-    #[cfg(unix)]
-    cap_std::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let file = dir.open_with(LOCK, &options).map_err(|error| StoreError::Io("lock", error.kind()))?.into_std();
-    let started = Instant::now();
-    loop {
-        match file.try_lock() {
-            Ok(()) => return Ok(Lock { _file: file }),
-            Err(TryLockError::WouldBlock) if started.elapsed() < LOCK_WAIT => {
-                std::thread::sleep(Duration::from_millis(5))
-            }
-            Err(TryLockError::WouldBlock) => return Err(StoreError::Busy),
-            Err(TryLockError::Error(error)) => return Err(StoreError::Io("lock", error.kind())),
-        }
+fn back_up(dir: &Dir, earlier: Earlier) -> std::io::Result<()> {
+    match dir.remove_file(BACKUP) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        _ => {}
     }
-}
-
-/// Refuses a folder that others can read or write (threat K4).
-pub(crate) fn check_folder(dir: &Dir) -> Result<(), StoreError> {
-    let metadata = dir.dir_metadata().map_err(|error| StoreError::Io("folder", error.kind()))?;
-    refuse_if_open_to_others(&metadata, "folder")
-}
-
-#[cfg(unix)]
-fn refuse_if_open_to_others(metadata: &cap_std::fs::Metadata, what: &'static str) -> Result<(), StoreError> {
-    use cap_std::fs::MetadataExt as _;
-    if metadata.mode() & 0o077 == 0 { Ok(()) } else { Err(StoreError::OpenToOthers(what)) }
-}
-
-#[cfg(not(unix))]
-#[expect(clippy::unnecessary_wraps, reason = "the same signature on every system")]
-fn refuse_if_open_to_others(_: &cap_std::fs::Metadata, _: &'static str) -> Result<(), StoreError> {
+    if earlier == Earlier::Keep {
+        // The backup is a convenience; a store on a disk without links is still a store.
+        drop(dir.hard_link(STORE, dir, BACKUP));
+    }
     Ok(())
 }
 
-fn stamp_of(metadata: &cap_std::fs::Metadata) -> Stamp {
+/// Makes names durable: those of a folder's files are not, until the folder itself is synced.
+#[cfg(unix)]
+pub(crate) fn sync(dir: &Dir) -> std::io::Result<()> {
+    dir.open(".")?.sync_all()
+}
+
+/// Elsewhere a folder cannot be synced by itself.
+#[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "the same signature on every system")]
+pub(crate) fn sync(_: &Dir) -> std::io::Result<()> {
+    Ok(())
+}
+
+/// Refuses a folder that others can reach (threat K4).
+pub(crate) fn check_folder(dir: &Dir) -> Result<(), StoreError> {
+    let metadata = dir.dir_metadata().map_err(|error| StoreError::Io("folder", error.kind()))?;
+    refuse_if_exposed(&metadata, "folder")
+}
+
+fn refuse_if_exposed(metadata: &Metadata, what: &'static str) -> Result<(), StoreError> {
+    match exposed(metadata) {
+        None => Ok(()),
+        Some(Exposed::ByMode) => Err(StoreError::OpenToOthers(what)),
+        Some(Exposed::ByOwner) => Err(StoreError::OfAnother(what)),
+    }
+}
+
+fn stamp_of(metadata: &Metadata) -> Stamp {
     #[cfg(unix)]
     let inode = cap_std::fs::MetadataExt::ino(metadata);
     #[cfg(not(unix))]

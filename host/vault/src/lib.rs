@@ -5,7 +5,7 @@
 //!      │  snapshot in memory, read anew when another process wrote
 //!      ▼
 //!  store.json.enc ── one AEAD box for each record's metadata, one for its secrets
-//!      ▲                 associated data: format, kind, service, account, epoch
+//!      ▲                 associated data: format, kind, service, account, epoch; a seal over the whole
 //!      │
 //!  Key ── keychain | passphrase (argon2id) | key file | memory: chosen once, recorded, never silently weaker
 //! ```
@@ -26,14 +26,18 @@
     )
 )]
 
+mod access;
 mod clock;
+mod content;
 mod envelope;
 mod error;
 mod file;
 mod key;
+mod lock;
 mod name;
 mod record;
 mod secret;
+mod snapshot;
 mod store;
 
 pub use clock::Clock;

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use serde::Serialize;
-use zeroize::Zeroize;
+use serde::Serializer;
 use zeroize::Zeroizing;
 
+use crate::clock::Clock;
 use crate::key::Backend;
 use crate::secret::Secret;
 
@@ -22,7 +23,8 @@ pub struct NewToken {
     pub access: Secret,
     /// The refresh token, if the server gave one.
     pub refresh: Option<Secret>,
-    /// How long the access token lives from now on; `None` if nobody said.
+    /// How long the access token lives from now on; `None` if nobody said: then it is used until the server refuses it.
+    /// Zero is expired, more than a year is a year (threat L18).
     pub expires_in: Option<Duration>,
     /// The scopes that it has.
     pub scopes: BTreeSet<String>,
@@ -30,8 +32,8 @@ pub struct NewToken {
 
 /// A token as it is handed out. The secrets in it have no `Debug`, and neither has this.
 pub struct Token {
-    pub(crate) access: Secret,
-    pub(crate) refresh: Option<Secret>,
+    access: Secret,
+    refresh: Option<Secret>,
 }
 
 impl Token {
@@ -66,77 +68,144 @@ pub struct Metadata {
     pub refreshable: bool,
     /// Counts the changes of this record.
     pub epoch: u64,
-    /// Where the store's key is.
+    /// Where the store's key is. Serialised as its kind alone: `keychain`, `key-file`, `memory` or `passphrase`.
+    #[serde(serialize_with = "kind_of")]
     pub backend: Backend,
+}
+
+fn kind_of<S: Serializer>(backend: &Backend, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(backend.kind())
+}
+
+/// What became of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum State {
+    /// There is a token.
+    Active,
+    /// Signed out. The record stays as a tombstone without secrets, so that a late writer sees its epoch (threat M6).
+    Cleared,
+}
+
+/// When a token came in, on the clock that cannot be set back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Received {
+    /// [`Clock::boot_name`] of the clock.
+    pub(crate) boot: String,
+    pub(crate) millis: u64,
 }
 
 /// The part of a record that is encrypted by itself, so that showing it decrypts no secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub(crate) struct Meta {
     pub(crate) service: String,
     pub(crate) account: String,
-    /// False: signed out. The record stays as a tombstone, so that a late writer sees its epoch (threat M6).
-    pub(crate) signed_in: bool,
+    pub(crate) state: State,
     pub(crate) scopes: BTreeSet<String>,
     pub(crate) issued_at: u64,
     pub(crate) expires_at: Option<u64>,
+    pub(crate) received: Option<Received>,
     pub(crate) refreshable: bool,
 }
 
 impl Meta {
-    pub(crate) fn new(service: &str, account: &str, token: &NewToken, now: u64) -> Self {
+    pub(crate) fn new(service: &str, account: &str, token: &NewToken, clock: &dyn Clock) -> Self {
+        let now = clock.wall();
+        let received = clock.boot_name().map(|boot| Received { boot: boot.to_owned(), millis: millis(clock.boot()) });
         Self {
             service: service.to_owned(),
             account: account.to_owned(),
-            signed_in: true,
+            state: State::Active,
             scopes: token.scopes.clone(),
             issued_at: now,
             expires_at: token.expires_in.map(|life| now.saturating_add(life.min(LONGEST).as_secs())),
+            received,
             refreshable: token.refresh.is_some(),
         }
     }
 
-    pub(crate) fn tombstone(service: &str, account: &str, now: u64) -> Self {
+    pub(crate) fn tombstone(service: &str, account: &str, clock: &dyn Clock) -> Self {
         Self {
             service: service.to_owned(),
             account: account.to_owned(),
-            signed_in: false,
+            state: State::Cleared,
             scopes: BTreeSet::new(),
-            issued_at: now,
+            issued_at: clock.wall(),
             expires_at: None,
+            received: None,
             refreshable: false,
         }
     }
 }
 
-/// The secrets as they are encrypted. Wiped as soon as the box is closed or the token made.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Plain {
-    access: String,
-    refresh: Option<String>,
-}
-
-impl Drop for Plain {
-    fn drop(&mut self) {
-        self.access.zeroize();
-        self.refresh.zeroize();
+/// The secrets of a token as they are encrypted: a line for each, its name before it. A secret is visible ASCII, so that
+/// nothing needs escapes, whose scratch buffers nobody would wipe (threat G8). Lines of other names are of later versions.
+pub(crate) fn write_secrets(token: &NewToken) -> Zeroizing<Vec<u8>> {
+    let lines = [(ACCESS, Some(&token.access)), (REFRESH, token.refresh.as_ref())];
+    let lines = lines.into_iter().filter_map(|(name, secret)| Some((name, secret?)));
+    let length = lines.clone().map(|(name, secret)| name.len() + secret.len() + 1).sum();
+    // The whole length at once: a vector that grows leaves its earlier buffers behind, unwiped.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(length));
+    for (name, secret) in lines {
+        for part in [name.as_bytes(), secret.expose().as_bytes(), b"\n"] {
+            bytes.extend_from_slice(part);
+        }
     }
+    bytes
 }
 
-impl Plain {
-    pub(crate) fn of(token: &NewToken) -> Self {
-        Self {
-            access: token.access.expose().to_owned(),
-            refresh: token.refresh.as_ref().map(|refresh| refresh.expose().to_owned()),
+/// The token of decrypted secrets; `None` for what [`write_secrets`] never wrote.
+pub(crate) fn read_secrets(bytes: &[u8]) -> Option<Token> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    let find = |name: &str| text.lines().find_map(|line| line.strip_prefix(name));
+    let secret = |text: &str| Secret::new(Zeroizing::new(text.to_owned())).ok();
+    let refresh = match find(REFRESH) {
+        Some(refresh) => Some(secret(refresh)?),
+        None => None,
+    };
+    Some(Token { access: secret(find(ACCESS)?)?, refresh })
+}
+
+const ACCESS: &str = "access ";
+const REFRESH: &str = "refresh ";
+
+pub(crate) fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secret(text: &str) -> Secret {
+        Secret::new(text.to_owned().into()).unwrap()
+    }
+
+    #[test]
+    fn the_secrets_of_a_token_come_back_as_they_went_in() {
+        for refresh in [None, Some(r#"a"b\c'{}access "#.trim())] {
+            let access = r#"refresh"\u0041\n"#;
+            let token = NewToken {
+                access: secret(access),
+                refresh: refresh.map(secret),
+                expires_in: None,
+                scopes: BTreeSet::new(),
+            };
+            let written = write_secrets(&token);
+            assert_eq!(written.len(), written.capacity(), "g8: a buffer grew");
+            let read = read_secrets(&written).unwrap();
+            assert_eq!(read.access.expose(), access);
+            assert_eq!(read.refresh.as_ref().map(Secret::expose), refresh);
+            assert_eq!(read.secrets().count(), 1 + usize::from(refresh.is_some()));
         }
     }
 
-    /// The token; `None` for bytes that were no token when they were put in.
-    pub(crate) fn token(mut self) -> Option<Token> {
-        let access = Secret::new(Zeroizing::new(std::mem::take(&mut self.access))).ok()?;
-        let refresh = self.refresh.take().map(|refresh| Secret::new(Zeroizing::new(refresh))).transpose().ok()?;
-        Some(Token { access, refresh })
+    #[test]
+    fn what_was_never_written_is_no_token() {
+        for bad in [&b""[..], b"access \n", b"refresh abc\n", b"access a b\n", b"access \xff\n", b"acces abc\n"] {
+            assert!(read_secrets(bad).is_none(), "{bad:?}");
+        }
+        let later = read_secrets(b"previous-refresh old\naccess new\ndpop key\n").unwrap();
+        assert_eq!(later.access.expose(), "new");
     }
 }

@@ -5,9 +5,9 @@ use zeroize::Zeroizing;
 /// Longest token in bytes. Servers refuse request heads above 8 to 16 KiB.
 const MOST_BYTES: usize = 16 * 1024;
 
-/// A token, key or passphrase as text that fits into a header (visible ASCII).
+/// A token as text that fits into a header (visible ASCII). It wipes itself when dropped.
 ///
-/// It has no `Debug`, `Display`, `Clone`, `PartialEq` or `Serialize`, and wipes itself when dropped:
+/// It has no `Debug`, `Display`, `Clone`, `PartialEq` or `Serialize`:
 ///
 /// ```compile_fail
 /// let secret = hotcell_vault::Secret::new("s3cret-s3cret".to_owned().into()).unwrap();
@@ -21,10 +21,6 @@ const MOST_BYTES: usize = 16 * 1024;
 /// let secret = hotcell_vault::Secret::new("s3cret-s3cret".to_owned().into()).unwrap();
 /// let twice = secret.clone();
 /// drop(secret);
-/// ```
-/// ```compile_fail
-/// fn serialise(_: &impl serde::Serialize) {}
-/// serialise(&hotcell_vault::Secret::new("s3cret-s3cret".to_owned().into()).unwrap());
 /// ```
 pub struct Secret(Zeroizing<String>);
 
@@ -43,7 +39,7 @@ pub enum BadToken {
 }
 
 impl Secret {
-    /// Takes a text over. What surrounds it (a line end, spaces of a copied text) must be gone already.
+    /// Takes a text over, its spare capacity too. What surrounds it (a line end, spaces of a copied text) must be gone already.
     ///
     /// # Errors
     /// [`BadToken`] for a text that does not fit into a header.
@@ -56,16 +52,42 @@ impl Secret {
         }
     }
 
+    /// Takes a line over, as it is read from a terminal or a pipe: one line end after it is no part of the token.
+    ///
+    /// # Errors
+    /// As [`Secret::new`]; a second line is an odd character.
+    pub fn from_line(mut line: Zeroizing<String>) -> Result<Self, BadToken> {
+        // In place: a trimmed copy would leave the line behind, unwiped.
+        if line.ends_with('\n') {
+            line.pop();
+            if line.ends_with('\r') {
+                line.pop();
+            }
+        }
+        Self::new(line)
+    }
+
     /// The text. Every use of a secret's value goes through here, so that one search lists them all.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
+    }
+
+    /// How many bytes it has: from 1 to 16 KiB.
+    #[must_use]
+    #[expect(clippy::len_without_is_empty, reason = "no secret is empty")]
+    pub fn len(&self) -> usize {
+        self.0.len()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::envelope::StoreKey;
+    use crate::key::Key;
+    use crate::record::NewToken;
+    use crate::record::Token;
 
     fn secret(text: &str) -> Result<Secret, BadToken> {
         Secret::new(text.to_owned().into())
@@ -74,11 +96,54 @@ mod tests {
     #[test]
     fn b4_what_does_not_fit_into_a_header_is_no_token() {
         assert_eq!(secret("").err(), Some(BadToken::Empty));
-        for bad in ["a b", "a\r\nb", "a\tb", "a\0b", "tökén", "a\u{7f}"] {
+        for bad in ["a b", "a\r\nb", "a\n", " a", "a\tb", "a\0b", "tökén", "a\u{7f}"] {
             assert_eq!(secret(bad).err(), Some(BadToken::OddCharacter));
         }
         assert_eq!(secret(&"a".repeat(MOST_BYTES + 1)).err(), Some(BadToken::TooLong));
-        assert!(secret(&"a".repeat(MOST_BYTES)).is_ok());
+        assert_eq!(secret(&"a".repeat(MOST_BYTES)).ok().unwrap().len(), MOST_BYTES);
         assert_eq!(secret("ghp_abc").ok().unwrap().expose(), "ghp_abc");
+    }
+
+    #[test]
+    fn one_line_end_after_a_line_is_no_part_of_the_token() {
+        let from = |line: &str| Secret::from_line(line.to_owned().into()).map(|secret| secret.expose().to_owned());
+        for line in ["ghp_abc", "ghp_abc\n", "ghp_abc\r\n"] {
+            assert_eq!(from(line).as_deref(), Ok("ghp_abc"));
+        }
+        for line in ["ghp_abc\r", "ghp_abc\n\n", "ghp_abc\nghp_def\n", " ghp_abc\n"] {
+            assert_eq!(from(line), Err(BadToken::OddCharacter));
+        }
+        for line in ["", "\n", "\r\n"] {
+            assert_eq!(from(line), Err(BadToken::Empty));
+        }
+    }
+
+    /// Compiles only if the type has none of the traits: with one, two impls fit and the call is ambiguous. Unlike a test
+    /// that must fail to compile, it cannot pass for another reason.
+    macro_rules! has_none_of {
+        ($type:ty: $($bound:path),+) => {
+            $({
+                trait Ambiguous<A> {
+                    fn call() {}
+                }
+                impl<T: ?Sized> Ambiguous<()> for T {}
+                struct Other;
+                impl<T: ?Sized + $bound> Ambiguous<Other> for T {}
+                <$type as Ambiguous<_>>::call();
+            })+
+        };
+    }
+
+    #[test]
+    fn g1_what_holds_a_secret_cannot_be_printed_copied_compared_or_serialised() {
+        use std::fmt::Debug;
+        use std::fmt::Display;
+        has_none_of!(Secret: Debug, Display, Clone, PartialEq, std::hash::Hash, serde::Serialize, ToString);
+        has_none_of!(Secret: std::ops::Deref<Target = str>, AsRef<str>, AsRef<[u8]>, Into<String>);
+        has_none_of!(Token: Debug, Display, Clone, PartialEq, serde::Serialize);
+        has_none_of!(NewToken: Debug, Display, Clone, PartialEq, serde::Serialize);
+        has_none_of!(StoreKey: Debug, Display, Clone, PartialEq, serde::Serialize);
+        has_none_of!(Key: Debug, Display, Clone, PartialEq, serde::Serialize);
+        has_none_of!(crate::AuthStore: Debug, Display, serde::Serialize);
     }
 }

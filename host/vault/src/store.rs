@@ -1,73 +1,70 @@
 //! `AuthStore`: the tokens of a user.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::OnceLock;
+use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::RwLock;
+use std::sync::TryLockError;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use cap_std::fs::Dir;
+use zeroize::Zeroizing;
 
 use crate::clock::Clock;
 use crate::clock::SystemClock;
-use crate::envelope::Kind;
-use crate::envelope::Place;
+use crate::content::Content;
 use crate::envelope::StoreKey;
-use crate::envelope::open;
-use crate::envelope::record_id;
-use crate::envelope::seal;
 use crate::error::AuthError;
 use crate::error::Reason;
 use crate::error::StoreError;
 use crate::file;
-use crate::file::Content;
+use crate::file::Earlier;
 use crate::file::Stamp;
-use crate::file::Stored;
 use crate::key::Backend;
 use crate::key::Key;
+use crate::lock::lock;
 use crate::name::check_name;
 use crate::name::check_scope;
 use crate::record::DEFAULT_ACCOUNT;
 use crate::record::Meta;
 use crate::record::Metadata;
 use crate::record::NewToken;
-use crate::record::Plain;
 use crate::record::Token;
+use crate::record::millis;
+use crate::record::write_secrets;
+use crate::snapshot::Record;
+use crate::snapshot::Snapshot;
+use crate::snapshot::seal_record;
 
-/// A token this close to its end is not sent any more: it would expire on the way.
-const MARGIN_SECONDS: u64 = 5;
 /// How soon a change by another process is seen.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
-/// What the check box holds.
-const CHECK_TEXT: &[u8] = b"hotcell store";
-const CHECK: Place<'_> = Place { kind: Kind::Check, service: "", account: "", epoch: 0 };
+/// How old the last look may be while another thread is at it. After that its answer is waited for.
+const LOOK_AT_LATEST: Duration = Duration::from_secs(2);
+const GONE: StoreError = StoreError::Damaged("its file is gone");
 
-/// The tokens of a user: a handle to one store. Calls are quick, but for `set_token` and `clear_token`, which wait for the disk.
+/// The tokens of a user: a handle to one store, cheap to clone.
+///
+/// [`AuthStore::get_token`] and what only reads answer from memory. Every 200 ms one of these calls looks whether another
+/// process changed the file (one `stat`), and reads it anew if so; the others do not wait for it. [`AuthStore::open`],
+/// [`AuthStore::set_token`] and [`AuthStore::clear_token`] wait for the disk, for other processes, and `open` for the
+/// keychain: asynchronous callers run them where blocking is allowed.
+#[derive(Clone)]
 pub struct AuthStore {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
     dir: Dir,
     key: StoreKey,
     backend: Backend,
     clock: Box<dyn Clock>,
+    /// Held for the exchange of a pointer only.
     snapshot: RwLock<Arc<Snapshot>>,
+    /// Held from reading or writing the file to publishing its snapshot: what is published never goes back in time.
+    publishing: Mutex<()>,
     looked: AtomicU64,
-}
-
-/// The store as it was last read.
-struct Snapshot {
-    stamp: Stamp,
-    records: BTreeMap<(String, String), Record>,
-}
-
-/// A record with its secrets, which are decrypted at first use.
-struct Record {
-    stored: Stored,
-    meta: Meta,
-    read_wall: u64,
-    read_boot: Duration,
-    token: OnceLock<Arc<Token>>,
 }
 
 impl AuthStore {
@@ -94,22 +91,22 @@ impl AuthStore {
     /// As [`AuthStore::open`].
     pub fn open_with_clock(dir: Dir, key: &Key, clock: Box<dyn Clock>) -> Result<Self, StoreError> {
         file::check_folder(&dir)?;
-        let _lock = file::lock(&dir)?;
+        // Reading needs no lock, the file is replaced in one step: nobody waits for somebody else's keychain.
         let (store_key, content, stamp) = match file::read(&dir)? {
             Some((content, stamp)) => (key.fetch(&content.backend)?, content, stamp),
-            None => {
-                let (store_key, backend) = key.make()?;
-                let check = seal(&store_key, CHECK, CHECK_TEXT)?;
-                let content = Content { format: file::FORMAT, backend, check, records: Vec::new() };
-                let stamp = file::write(&dir, &content)?;
-                (store_key, content, stamp)
-            }
+            None => make(&dir, key)?,
         };
-        open(&store_key, CHECK, &content.check).map_err(|_| StoreError::WrongKey(key.name()))?;
-        let backend = content.backend.clone();
-        let snapshot = Snapshot::read(&store_key, content, stamp, &*clock)?;
-        let looked = AtomicU64::new(millis(clock.boot()));
-        Ok(Self { dir, key: store_key, backend, clock, snapshot: RwLock::new(Arc::new(snapshot)), looked })
+        let snapshot = Snapshot::read(&store_key, key.name(), &content, stamp, None, &*clock)?;
+        let shared = Shared {
+            dir,
+            key: store_key,
+            backend: content.backend,
+            looked: AtomicU64::new(millis(clock.boot())),
+            clock,
+            snapshot: RwLock::new(Arc::new(snapshot)),
+            publishing: Mutex::default(),
+        };
+        Ok(Self { shared: Arc::new(shared) })
     }
 
     /// Puts a token in, in place of an earlier one. Durable when it returns.
@@ -119,52 +116,58 @@ impl AuthStore {
     pub fn set_token(&self, service: &str, token: &NewToken) -> Result<(), AuthError> {
         check_name("service", service)?;
         token.scopes.iter().try_for_each(|scope| check_scope(scope))?;
-        let meta = Meta::new(service, DEFAULT_ACCOUNT, token, self.clock.wall());
-        let plain = zeroize::Zeroizing::new(
-            serde_json::to_vec(&Plain::of(token)).map_err(|_| StoreError::Damaged("a record cannot be encoded"))?,
-        );
-        self.change(service, &meta, Some(&plain))
+        let meta = Meta::new(service, DEFAULT_ACCOUNT, token, &*self.shared.clock);
+        let secrets = write_secrets(token);
+        self.shared.change(service, Earlier::Keep, |_| Ok((meta, Some(secrets))))
     }
 
-    /// Takes a service's token out. A tombstone stays, so that a writer who was late sees it.
+    /// Takes a service's token out, from the file, its backup and this memory. A tombstone stays, so that a writer who was
+    /// late sees it. Other processes see it within 200 ms of their next call.
     ///
     /// # Errors
     /// [`AuthError::AuthenticationRequired`] if nobody is signed in; [`AuthError::Store`] if it cannot be written.
     pub fn clear_token(&self, service: &str) -> Result<(), AuthError> {
         check_name("service", service)?;
-        self.look()?;
-        let signed_in = self.snapshot().record(service).is_some_and(|record| record.meta.signed_in);
-        if !signed_in {
-            return Err(required(service, None, Reason::NotSignedIn));
-        }
-        self.change(service, &Meta::tombstone(service, DEFAULT_ACCOUNT, self.clock.wall()), None)
+        let tombstone = Meta::tombstone(service, DEFAULT_ACCOUNT, &*self.shared.clock);
+        self.shared.change(service, Earlier::Forget, |record| {
+            if record.is_some_and(Record::is_active) {
+                Ok((tombstone, None))
+            } else {
+                Err(required(service, None, Reason::NotSignedIn))
+            }
+        })
     }
 
-    /// The token of a service, if it has this scope and has not expired.
+    /// The token of a service, if it has this scope and has not expired: five seconds before its end it counts as expired.
     ///
     /// # Errors
     /// [`AuthError::AuthenticationRequired`] or [`AuthError::InsufficientScope`], which say what to run.
     pub fn get_token(&self, service: &str, scope: Option<&str>) -> Result<Arc<Token>, AuthError> {
-        self.look()?;
-        let snapshot = self.snapshot();
-        let why = |reason| required(service, scope, reason);
-        let record = snapshot.record(service).ok_or_else(|| why(Reason::NotSignedIn))?;
-        if !record.meta.signed_in {
-            return Err(why(Reason::SignedOut));
+        let shared = &*self.shared;
+        shared.look()?;
+        // The guard instead of a clone of the pointer: half the traffic between processors.
+        let snapshot = shared.snapshot.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(record) = snapshot.find(service, DEFAULT_ACCOUNT) else {
+            check_name("service", service)?;
+            return Err(required(service, scope, Reason::NotSignedIn));
+        };
+        if !record.is_active() {
+            return Err(required(service, scope, Reason::SignedOut));
         }
         if let Some(scope) = scope
             && !record.meta.scopes.contains(scope)
         {
+            check_scope(scope)?;
             let held = record.meta.scopes.iter().cloned().collect();
             return Err(AuthError::InsufficientScope { service: service.to_owned(), missing: scope.to_owned(), held });
         }
-        if record.expired(&*self.clock) {
-            return Err(why(Reason::Expired));
+        if record.is_expired(&*shared.clock) {
+            return Err(required(service, scope, Reason::Expired));
         }
-        Ok(record.token(&self.key)?)
+        Ok(record.token(&shared.key)?)
     }
 
-    /// Whether there is a token that has not expired.
+    /// Whether there is a token that has not expired. False, too, where the store cannot be read any more.
     #[must_use]
     pub fn is_authenticated(&self, service: &str) -> bool {
         self.cached_metadata(service).is_some_and(|metadata| !metadata.expired)
@@ -173,7 +176,10 @@ impl AuthStore {
     /// Everything about a service's token but its secrets, which are not decrypted for it. `None` where nobody is signed in.
     #[must_use]
     pub fn cached_metadata(&self, service: &str) -> Option<Metadata> {
-        self.metadata().ok()?.into_iter().find(|metadata| metadata.service == service)
+        self.shared.look().ok()?;
+        let snapshot = self.shared.snapshot();
+        let record = snapshot.find(service, DEFAULT_ACCOUNT).filter(|record| record.is_active())?;
+        Some(self.shared.metadata(record))
     }
 
     /// Everything about all tokens but their secrets.
@@ -181,61 +187,82 @@ impl AuthStore {
     /// # Errors
     /// [`StoreError`] if another process changed the store and it cannot be read any more.
     pub fn metadata(&self) -> Result<Vec<Metadata>, StoreError> {
-        self.look()?;
-        let snapshot = self.snapshot();
-        let shown = snapshot.records.values().filter(|record| record.meta.signed_in).map(|record| Metadata {
-            service: record.meta.service.clone(),
-            account: record.meta.account.clone(),
-            scopes: record.meta.scopes.clone(),
-            issued_at: record.meta.issued_at,
-            expires_at: record.meta.expires_at,
-            expired: record.expired(&*self.clock),
-            refreshable: record.meta.refreshable,
-            epoch: record.stored.epoch,
-            backend: self.backend.clone(),
-        });
-        Ok(shown.collect())
+        self.shared.look()?;
+        Ok(self.shared.snapshot().active().map(|record| self.shared.metadata(record)).collect())
     }
 
-    /// All tokens of the store, expired ones too: what may not come back in a response (threat E11).
+    /// All tokens of the store, expired ones too: what may not come back in a response (threat E11). While the store is
+    /// unchanged, each call gives the same `Arc`s.
     ///
     /// # Errors
     /// [`StoreError`] if a record does not open: what cannot be scanned for must not be let through.
     pub fn live_tokens(&self) -> Result<Vec<Arc<Token>>, StoreError> {
-        self.look()?;
-        let snapshot = self.snapshot();
-        snapshot.records.values().filter(|record| record.meta.signed_in).map(|record| record.token(&self.key)).collect()
+        self.shared.look()?;
+        self.shared.snapshot().active().map(|record| record.token(&self.shared.key)).collect()
     }
+}
 
-    /// Writes one record under the lock, on top of what other processes wrote meanwhile.
-    fn change(&self, service: &str, meta: &Meta, secrets: Option<&[u8]>) -> Result<(), AuthError> {
-        let _lock = file::lock(&self.dir)?;
-        let (mut content, _) = file::read(&self.dir)?.ok_or(StoreError::Damaged("the file is gone"))?;
-        open(&self.key, CHECK, &content.check).map_err(|_| StoreError::WrongKey("store"))?;
-        let id = record_id(&self.key, service, DEFAULT_ACCOUNT)?;
-        let before = content.records.iter().position(|stored| stored.id == id);
-        let epoch = before.and_then(|at| content.records.get(at)).map_or(0, |stored| stored.epoch) + 1;
-        let stored = self.seal_record(id, epoch, meta, secrets)?;
-        match before.and_then(|at| content.records.get_mut(at)) {
-            Some(slot) => *slot = stored,
-            None => content.records.push(stored),
-        }
-        let stamp = file::write(&self.dir, &content)?;
-        self.publish(Snapshot::read(&self.key, content, stamp, &*self.clock)?);
+/// Makes the store, unless another process was quicker.
+fn make(dir: &Dir, key: &Key) -> Result<(StoreKey, Content, Stamp), StoreError> {
+    let _lock = lock(dir)?;
+    if let Some((content, stamp)) = file::read(dir)? {
+        return Ok((key.fetch(&content.backend)?, content, stamp));
+    }
+    let (store_key, backend) = key.make()?;
+    let content = Content::empty(&store_key, backend)?;
+    let stamp = file::write(dir, &content, Earlier::Keep)?;
+    Ok((store_key, content, stamp))
+}
+
+impl Shared {
+    /// Writes one record under the lock, on top of what other processes wrote meanwhile. `decide` sees what is stored now.
+    fn change(
+        &self,
+        service: &str,
+        earlier: Earlier,
+        decide: impl FnOnce(Option<&Record>) -> Result<(Meta, Option<Zeroizing<Vec<u8>>>), AuthError>,
+    ) -> Result<(), AuthError> {
+        let _lock = lock(&self.dir)?;
+        let _publishing = self.publishing.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut content, stamp) = file::read(&self.dir)?.ok_or(GONE)?;
+        let stored = self.read(&content, stamp)?;
+        let record = stored.find(service, DEFAULT_ACCOUNT);
+        let (meta, secrets) = decide(record)?;
+        let epoch = record.map_or(0, |record| record.epoch).saturating_add(1);
+        let sealed = seal_record(&self.key, epoch, &meta, secrets.as_ref().map(|secrets| secrets.as_slice()))?;
+        content.put(&self.key, sealed)?;
+        // Read before it is written: what could not be read again must not get in place of what can (threat M5).
+        let mut next = self.read(&content, stamp)?;
+        next.stamp = file::write(&self.dir, &content, earlier)?;
+        self.publish(next);
         Ok(())
     }
 
-    fn seal_record(&self, id: String, epoch: u64, meta: &Meta, secrets: Option<&[u8]>) -> Result<Stored, StoreError> {
-        let place = |kind| Place { kind, service: &meta.service, account: &meta.account, epoch };
-        let encoded = serde_json::to_vec(meta).map_err(|_| StoreError::Damaged("a record cannot be encoded"))?;
-        Ok(Stored {
-            epoch,
-            // Whose record it is must be known before the other boxes can be opened: their places name it.
-            service: seal(&self.key, name_place(&id, epoch), format!("{} {}", meta.service, meta.account).as_bytes())?,
-            meta: seal(&self.key, place(Kind::Meta), &encoded)?,
-            secrets: secrets.map(|secrets| seal(&self.key, place(Kind::Secrets), secrets)).transpose()?,
-            id,
-        })
+    /// Reads the store anew if another process changed it; looks at most every 200 ms. After a failure the next call looks
+    /// again: what another process took out is not handed out because the file is damaged.
+    fn look(&self) -> Result<(), StoreError> {
+        let now = millis(self.clock.boot());
+        let age = now.saturating_sub(self.looked.load(Ordering::Relaxed));
+        if age < millis(LOOK_EVERY) {
+            return Ok(());
+        }
+        let _publishing = match self.publishing.try_lock() {
+            Ok(guard) => guard,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            // Whoever is at it publishes what there is.
+            Err(TryLockError::WouldBlock) if age < millis(LOOK_AT_LATEST) => return Ok(()),
+            Err(TryLockError::WouldBlock) => self.publishing.lock().unwrap_or_else(PoisonError::into_inner),
+        };
+        if file::stamp(&self.dir) != Some(self.snapshot().stamp) {
+            let (content, stamp) = file::read(&self.dir)?.ok_or(GONE)?;
+            self.publish(self.read(&content, stamp)?);
+        }
+        self.looked.store(now, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn read(&self, content: &Content, stamp: Stamp) -> Result<Snapshot, StoreError> {
+        Snapshot::read(&self.key, "key in use", content, stamp, Some(&self.snapshot()), &*self.clock)
     }
 
     fn snapshot(&self) -> Arc<Snapshot> {
@@ -246,88 +273,21 @@ impl AuthStore {
         *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(snapshot);
     }
 
-    /// Reads the store anew if another process changed it; looks at most every 200 ms.
-    fn look(&self) -> Result<(), StoreError> {
-        let now = millis(self.clock.boot());
-        let last = self.looked.load(Ordering::Relaxed);
-        if now.saturating_sub(last) < millis(LOOK_EVERY) {
-            return Ok(());
+    fn metadata(&self, record: &Record) -> Metadata {
+        Metadata {
+            service: record.meta.service.clone(),
+            account: record.meta.account.clone(),
+            scopes: record.meta.scopes.clone(),
+            issued_at: record.meta.issued_at,
+            expires_at: record.meta.expires_at,
+            expired: record.is_expired(&*self.clock),
+            refreshable: record.meta.refreshable,
+            epoch: record.epoch,
+            backend: self.backend.clone(),
         }
-        self.looked.store(now, Ordering::Relaxed);
-        if file::stamp(&self.dir) == Some(self.snapshot().stamp) {
-            return Ok(());
-        }
-        let (content, stamp) = file::read(&self.dir)?.ok_or(StoreError::Damaged("the file is gone"))?;
-        self.publish(Snapshot::read(&self.key, content, stamp, &*self.clock)?);
-        Ok(())
     }
-}
-
-impl Snapshot {
-    fn read(key: &StoreKey, content: Content, stamp: Stamp, clock: &dyn Clock) -> Result<Self, StoreError> {
-        let (read_wall, read_boot) = (clock.wall(), clock.boot());
-        let mut records = BTreeMap::new();
-        for stored in content.records {
-            let meta = read_meta(key, &stored)?;
-            let name = (meta.service.clone(), meta.account.clone());
-            records.insert(name, Record { stored, meta, read_wall, read_boot, token: OnceLock::new() });
-        }
-        Ok(Self { stamp, records })
-    }
-
-    fn record(&self, service: &str) -> Option<&Record> {
-        self.records.get(&(service.to_owned(), DEFAULT_ACCOUNT.to_owned()))
-    }
-}
-
-impl Record {
-    fn token(&self, key: &StoreKey) -> Result<Arc<Token>, StoreError> {
-        if let Some(token) = self.token.get() {
-            return Ok(Arc::clone(token));
-        }
-        let damaged = StoreError::Damaged("a record does not open");
-        let sealed = self.stored.secrets.as_ref().ok_or(damaged.clone())?;
-        let place = Place {
-            kind: Kind::Secrets,
-            service: &self.meta.service,
-            account: &self.meta.account,
-            epoch: self.stored.epoch,
-        };
-        let bytes = open(key, place, sealed)?;
-        let plain: Plain = serde_json::from_slice(&bytes).map_err(|_| damaged.clone())?;
-        let token = Arc::new(plain.token().ok_or(damaged)?);
-        Ok(Arc::clone(self.token.get_or_init(|| token)))
-    }
-
-    /// Expired if either clock says so.
-    fn expired(&self, clock: &dyn Clock) -> bool {
-        let Some(expires_at) = self.meta.expires_at else { return false };
-        let since_read = clock.boot().saturating_sub(self.read_boot).as_secs();
-        let now = clock.wall().max(self.read_wall.saturating_add(since_read));
-        now.saturating_add(MARGIN_SECONDS) >= expires_at
-    }
-}
-
-fn name_place(id: &str, epoch: u64) -> Place<'_> {
-    Place { kind: Kind::Meta, service: id, account: "", epoch }
-}
-
-fn read_meta(key: &StoreKey, stored: &Stored) -> Result<Meta, StoreError> {
-    let damaged = StoreError::Damaged("a record does not open");
-    let name = open(key, name_place(&stored.id, stored.epoch), &stored.service)?;
-    let name = std::str::from_utf8(&name).map_err(|_| damaged.clone())?;
-    let (service, account) = name.split_once(' ').ok_or(damaged.clone())?;
-    if record_id(key, service, account)? != stored.id {
-        return Err(damaged);
-    }
-    let bytes = open(key, Place { kind: Kind::Meta, service, account, epoch: stored.epoch }, &stored.meta)?;
-    serde_json::from_slice(&bytes).map_err(|_| damaged)
 }
 
 fn required(service: &str, scope: Option<&str>, reason: Reason) -> AuthError {
     AuthError::AuthenticationRequired { service: service.to_owned(), scope: scope.map(str::to_owned), reason }
-}
-
-fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

@@ -1,32 +1,54 @@
 //! Format, clippy, dependency rules.
 
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
+use crate::commands;
 use crate::places;
 use crate::run::Done;
+use crate::run::Ended;
+use crate::run::io;
 use crate::run::output;
 use crate::run::shown;
-use crate::run::succeeds_within;
+use crate::run::within;
 use crate::say;
+use crate::setup;
+use crate::setup::TARGET;
+use crate::setup::Toolchain;
 
-/// Cargo packages outside the root workspace.
+/// Cargo packages outside the root workspace. Not all need be there.
 const OTHERS: [&str; 3] = ["guest-sdk", "example-tools", "tests/guests"];
-/// Guests that use what only WebAssembly has: clippy, which runs on the host here, cannot see them.
-const WASM_ONLY: [&str; 1] = ["prober"];
+/// Guests that use what only WebAssembly has: clippy cannot read them for the host.
+const WASM_ONLY: [(&str, &str); 1] = [("example-tools", "prober")];
+/// How long the advisory database may take to come.
+const ADVISORIES_WAIT: Duration = Duration::from_secs(60);
 
 /// `cargo x lint`
+pub(crate) fn command(args: &[String]) -> Done {
+    match args {
+        [] => all(),
+        [first, ..] => Err(commands::wrong("lint", first)),
+    }
+}
+
+/// All of it.
 pub(crate) fn all() -> Done {
     format()?;
     clippy()?;
+    clippy_of_guests()?;
     deny()
+}
+
+fn others() -> impl Iterator<Item = (&'static str, PathBuf)> {
+    let manifests = OTHERS.map(|folder| (folder, places::root().join(folder).join("Cargo.toml")));
+    manifests.into_iter().filter(|(_, manifest)| manifest.is_file())
 }
 
 fn format() -> Done {
     say::step("cargo fmt --check");
     shown(places::cargo().args(["fmt", "--all", "--check"]))?;
-    for package in OTHERS {
-        let manifest = places::root().join(package).join("Cargo.toml");
+    for (_, manifest) in others() {
         shown(places::cargo().args(["fmt", "--all", "--check", "--manifest-path"]).arg(manifest))?;
     }
     Ok(())
@@ -34,21 +56,34 @@ fn format() -> Done {
 
 fn clippy() -> Done {
     say::step("cargo clippy, warnings are errors");
-    shown(places::cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
-    // The guest toolchain has no clippy of its own: guests are checked for the host, which their code compiles for too.
-    for package in OTHERS {
+    shown(places::cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
+}
+
+fn clippy_of_guests() -> Done {
+    let plain = setup::found() == Some(Toolchain::Plain);
+    if plain {
+        say::step(&format!("cargo clippy for guests, on {TARGET}"));
+    } else {
+        let left_out: Vec<_> = WASM_ONLY.iter().map(|(_, name)| *name).collect();
+        say::step("cargo clippy for guests, on this system");
+        say::note(&format!("the guest toolchain has no clippy; left out, because only {TARGET} has what it uses:"));
+        say::note(&left_out.join(", "));
+    }
+    for (folder, manifest) in others() {
         let mut cargo = places::cargo();
-        cargo.args(["clippy", "--manifest-path"]).arg(places::root().join(package).join("Cargo.toml"));
-        if package != "guest-sdk" {
-            cargo.arg("--workspace");
-        }
-        if package == "example-tools" {
-            for name in WASM_ONLY {
+        cargo.args(["clippy", "--workspace", "--manifest-path"]).arg(manifest);
+        if plain {
+            cargo.args(["--target", TARGET]).env("CARGO_TARGET_DIR", places::guests_target());
+            cargo.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
+        } else {
+            for (_, name) in WASM_ONLY.iter().filter(|(of, _)| *of == folder) {
                 cargo.args(["--exclude", name]);
             }
+            cargo.env("CARGO_TARGET_DIR", places::guests_target().join("host"));
         }
-        cargo.env("CARGO_TARGET_DIR", places::target().join("guests/host")).args(["--", "-D", "warnings"]);
-        shown(&mut cargo)?;
+        // The walls of clippy.toml are the host's: a guest has no folder and no client to go around.
+        let walls = ["-A", "clippy::disallowed_methods", "-A", "clippy::disallowed_types"];
+        shown(cargo.args(["--", "-D", "warnings"]).args(walls))?;
     }
     Ok(())
 }
@@ -57,15 +92,41 @@ fn clippy() -> Done {
 /// are checked alone, and this is said.
 fn deny() -> Done {
     if output(Command::new("cargo").args(["deny", "--version"])).is_none() {
-        say::note(
-            "cargo-deny is not installed: advisories, licences and sources are not checked (cargo install cargo-deny --locked)",
-        );
+        say::note("left out: cargo deny (advisories, bans, licences, sources), because it is not installed");
+        say::note("          cargo install cargo-deny --locked");
         return Ok(());
     }
     say::step("cargo deny");
-    if succeeds_within(places::cargo().args(["deny", "fetch", "db"]), Duration::from_secs(30)) {
-        return shown(places::cargo().args(["deny", "--all-features", "check"]));
+    // Fetched first, with a limit, so that a dead network neither hangs nor fails what needs none.
+    let log = places::target().join("cargo-deny.log");
+    io(std::fs::create_dir_all(places::target()), &places::target())?;
+    io(std::fs::File::create(&log), &log)?;
+    if within(places::cargo().args(["deny", "fetch", "db"]), Some(ADVISORIES_WAIT), &log)? == Ended::Well {
+        return shown(places::cargo().args(["deny", "-L", "error", "check", "--disable-fetch"]));
     }
-    say::note("the advisory database cannot be reached: advisories are not checked");
-    shown(places::cargo().args(["deny", "--all-features", "check", "bans", "licenses", "sources"]))
+    say::note(&format!("left out: advisories, because their database cannot be reached (see {})", log.display()));
+    shown(places::cargo().args(["deny", "-L", "error", "check", "bans", "licenses", "sources"]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packages_outside_the_workspace_are_linted_where_they_are() {
+        let folders: Vec<_> = others().map(|(folder, _)| folder).collect();
+        assert!(folders.contains(&"guest-sdk") && folders.contains(&"example-tools"));
+    }
+
+    #[test]
+    fn a_guest_that_is_left_out_is_a_guest() {
+        for (folder, name) in WASM_ONLY {
+            assert!(places::root().join(folder).join(name).join("Cargo.toml").is_file(), "{name}");
+        }
+    }
+
+    #[test]
+    fn lint_takes_no_argument() {
+        assert_eq!(command(&["--fix".to_owned()]).unwrap_err().code, 2);
+    }
 }

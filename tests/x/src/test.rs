@@ -1,7 +1,8 @@
-//! Every test of the repository.
+//! Every test of the repository, and the figures.
 
 use std::process::Command;
 
+use crate::commands;
 use crate::guests;
 use crate::lint;
 use crate::places;
@@ -12,47 +13,64 @@ use crate::say;
 
 /// `cargo x test`. The test runner's own summary is the last that is printed.
 pub(crate) fn all(args: &[String]) -> Done {
-    let (own, filters) = match args.iter().position(|arg| arg == "--") {
-        Some(at) => (args.get(..at).unwrap_or_default(), args.get(at + 1..).unwrap_or_default()),
-        None => (args, &[][..]),
-    };
+    let (own, runners) = commands::split(args);
+    if let Some(unknown) = own.iter().find(|arg| *arg != "--no-lint") {
+        return Err(commands::wrong("test", unknown));
+    }
+    guests::say_how_long();
     guests::build(&[])?;
-    if !own.iter().any(|arg| arg == "--no-lint") {
+    if own.is_empty() {
         lint::all()?;
     }
-    say::step("building hotcell (the first time takes several minutes: wasmtime is compiled)");
+    say::step("building hotcell");
     shown(places::cargo().args(["build", "--package", "hotcell"]))?;
-    say::step("documentation tests");
-    shown(places::cargo().args(["test", "--quiet", "--workspace", "--doc"]))?;
-    let sdk = places::root().join("guest-sdk/Cargo.toml");
-    shown(
-        places::cargo()
-            .args(["test", "--quiet", "--manifest-path"])
-            .arg(sdk)
-            .env("CARGO_TARGET_DIR", places::target().join("guests/host")),
-    )?;
+    if runners.is_empty() {
+        documentation_and_sdk()?;
+    }
     say::step("tests");
     let mut tests = places::cargo();
     match output(Command::new("cargo").args(["nextest", "--version"])) {
-        Some(_) => tests.args(["nextest", "run", "--workspace"]).args(filters),
-        None => tests.args(["test", "--workspace", "--tests", "--"]).args(filters),
+        Some(_) => tests.args(["nextest", "run", "--workspace"]),
+        None => tests.args(["test", "--workspace", "--tests"]),
     };
-    shown(tests.env("HOTCELL_GUESTS", places::guests()))
+    shown(tests.args(runners).env("HOTCELL_GUESTS", places::guests()))
+}
+
+/// What the test runner does not run.
+fn documentation_and_sdk() -> Done {
+    say::step("documentation tests");
+    shown(places::cargo().args(["test", "--quiet", "--workspace", "--doc"]).env("HOTCELL_GUESTS", places::guests()))?;
+    say::step("tests of guest-sdk");
+    let sdk = places::root().join("guest-sdk/Cargo.toml");
+    let mut tests = places::cargo();
+    tests.args(["test", "--quiet", "--manifest-path"]).arg(sdk);
+    shown(tests.env("CARGO_TARGET_DIR", places::guests_target().join("host")))
 }
 
 /// `cargo x figures`
-pub(crate) fn figures() -> Done {
+pub(crate) fn figures(args: &[String]) -> Done {
+    if let [first, ..] = args {
+        return Err(commands::wrong("figures", first));
+    }
     guests::build(&[])?;
     say::step("building in release mode (the first time takes several minutes)");
-    shown(places::cargo().args([
-        "build",
-        "--release",
-        "--package",
-        "hotcell",
-        "--package",
-        "hotcell-tests",
-        "--bins",
-    ]))?;
-    let mut run = Command::new(places::target().join("release/figures"));
+    let packages = ["--package", "hotcell", "--bin", "hotcell", "--package", "hotcell-tests", "--bin", "figures"];
+    shown(places::cargo().args(["build", "--release"]).args(packages))?;
+    let mut run =
+        Command::new(places::target().join("release").join(format!("figures{}", std::env::consts::EXE_SUFFIX)));
     shown(run.current_dir(places::root()).env("HOTCELL_GUESTS", places::guests()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_option_is_refused_before_anything_is_built() {
+        for wrong in ["--no-lints", "a_filter_without_dashes"] {
+            let failed = all(&[wrong.to_owned()]).unwrap_err();
+            assert!(failed.code == 2 && failed.what.contains(wrong), "{failed:?}");
+        }
+        assert_eq!(figures(&["--fast".to_owned()]).unwrap_err().code, 2);
+    }
 }

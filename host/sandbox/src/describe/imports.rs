@@ -5,12 +5,16 @@ use hotcell_protocol::Refusal;
 use hotcell_protocol::limits;
 use hotcell_protocol::text::cut;
 use hotcell_protocol::text::visible;
+use wasmparser::ComponentImport;
 use wasmparser::ComponentTypeRef;
 use wasmparser::Parser;
 use wasmparser::Payload;
+use wasmparser::TypeBounds;
+
+use super::broken;
 
 /// Interfaces of `hotcell:tool`, version 0.1.
-const OURS: [&str; 3] = ["http", "log", "progress"];
+const OURS: [&str; 3] = ["hotcell:tool/http", "hotcell:tool/log", "hotcell:tool/progress"];
 
 /// Interfaces of WASI 0.2 that are linked, with nothing in them.
 const WASI: [&str; 20] = [
@@ -31,9 +35,20 @@ const WASI: [&str; 20] = [
     "wasi:io/error",
     "wasi:io/poll",
     "wasi:io/streams",
-    "wasi:random/random",
     "wasi:random/insecure",
     "wasi:random/insecure-seed",
+    "wasi:random/random",
+];
+
+/// Interfaces of WASI 0.2 that are linked dead, and only for a tool whose manifest names them.
+const SOCKETS: [&str; 7] = [
+    "wasi:sockets/instance-network",
+    "wasi:sockets/ip-name-lookup",
+    "wasi:sockets/network",
+    "wasi:sockets/tcp",
+    "wasi:sockets/tcp-create-socket",
+    "wasi:sockets/udp",
+    "wasi:sockets/udp-create-socket",
 ];
 
 /// The import names of a component, sorted, if all of them are allowed.
@@ -49,20 +64,9 @@ pub(super) fn check(bytes: &[u8], inert: &[String]) -> Result<Vec<String>, Refus
             Payload::ComponentImportSection(section) if depth == 0 => {
                 for import in section {
                     let import = import.map_err(|error| broken(&error))?;
-                    let name = import.name.name;
-                    match import.ty {
-                        // A type that the component's own interfaces share; it brings nothing in.
-                        ComponentTypeRef::Type(_) => continue,
-                        ComponentTypeRef::Instance(_) => allow(name, inert)?,
-                        _ => return Err(not_an_interface(name)),
-                    }
-                    names.push(name.to_owned());
+                    names.extend(checked(&import, inert)?);
                     if names.len() > limits::IMPORTS {
-                        return Err(Refusal::new(
-                            Code::ImportNotAllowed,
-                            format!("the component has more than {} imports", limits::IMPORTS),
-                            "import only hotcell:tool and what the language runtime needs",
-                        ));
+                        return Err(too_many());
                     }
                 }
             }
@@ -73,11 +77,39 @@ pub(super) fn check(bytes: &[u8], inert: &[String]) -> Result<Vec<String>, Refus
     Ok(names)
 }
 
-fn broken(error: &wasmparser::BinaryReaderError) -> Refusal {
+/// The name of an allowed interface; `None` for a type that the component's own interfaces share: it brings nothing in.
+fn checked(import: &ComponentImport<'_>, inert: &[String]) -> Result<Option<String>, Refusal> {
+    let name = import.name.name;
+    match import.ty {
+        ComponentTypeRef::Type(TypeBounds::Eq(_)) => Ok(None),
+        ComponentTypeRef::Instance(_) => allow(name, inert).map(|()| Some(name.to_owned())),
+        _ => Err(not_an_interface(name)),
+    }
+}
+
+fn allow(full: &str, inert: &[String]) -> Result<(), Refusal> {
+    let (name, version) = full.split_once('@').unwrap_or((full, ""));
+    let dead = SOCKETS.contains(&name) && inert.iter().any(|name| name == "wasi:sockets");
+    if WASI.contains(&name) || dead {
+        return if is_patch_of("0.2", version) { Ok(()) } else { Err(other_version(full, "WASI 0.2")) };
+    }
+    if OURS.contains(&name) {
+        return if is_patch_of("0.1", version) { Ok(()) } else { Err(other_version(full, "hotcell:tool@0.1.0")) };
+    }
+    Err(refused(full, name))
+}
+
+/// Whether `version` is `track` and a patch number: what the engine's linker takes for compatible. No pre-release.
+fn is_patch_of(track: &str, version: &str) -> bool {
+    let patch = version.strip_prefix(track).and_then(|rest| rest.strip_prefix('.'));
+    patch.is_some_and(|patch| !patch.is_empty() && patch.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+fn too_many() -> Refusal {
     Refusal::new(
-        Code::BadComponent,
-        format!("the component is broken at byte {}: {}", error.offset(), cut(&visible(error.message()), 300)),
-        "build it again; a download may have been cut short",
+        Code::ImportNotAllowed,
+        format!("the component has more than {} imports", limits::IMPORTS),
+        "import only hotcell:tool and what the language runtime needs",
     )
 }
 
@@ -85,32 +117,8 @@ fn not_an_interface(name: &str) -> Refusal {
     Refusal::new(
         Code::ImportNotAllowed,
         format!("the component imports `{}`, which is not an interface", shown(name)),
-        "import interfaces of hotcell:tool; a bare function or a module cannot be linked",
+        "import interfaces of hotcell:tool; a bare function, type or module cannot be linked",
     )
-}
-
-fn shown(name: &str) -> String {
-    cut(&visible(name), 200)
-}
-
-fn allow(full: &str, inert: &[String]) -> Result<(), Refusal> {
-    let (name, version) = full.split_once('@').unwrap_or((full, ""));
-    if WASI.contains(&name) {
-        return if version.starts_with("0.2.") { Ok(()) } else { Err(other_version(full, "WASI 0.2")) };
-    }
-    if let Some(interface) = name.strip_prefix("hotcell:tool/")
-        && OURS.contains(&interface)
-    {
-        return if version == "0.1" || version.starts_with("0.1.") {
-            Ok(())
-        } else {
-            Err(other_version(full, "hotcell:tool@0.1.0"))
-        };
-    }
-    if name.starts_with("wasi:sockets/") && inert.iter().any(|name| name == "wasi:sockets") {
-        return if version.starts_with("0.2.") { Ok(()) } else { Err(other_version(full, "WASI 0.2")) };
-    }
-    Err(refused(full, name))
 }
 
 fn other_version(full: &str, exists: &str) -> Refusal {
@@ -128,16 +136,14 @@ fn refused(full: &str, name: &str) -> Refusal {
     } else if name.starts_with("wasi:sockets/") {
         "use hotcell:tool/http; if only a language runtime imports it (componentize-py does, and libraries that use files), put \
          `inert_imports = [\"wasi:sockets\"]` into the manifest: it is then linked, and each call of it fails"
-    } else if name.starts_with("wasi:keyvalue/")
-        || name.starts_with("wasi:config/")
-        || name.starts_with("wasi:filesystem/")
+    } else if ["wasi:keyvalue/", "wasi:config/", "wasi:filesystem/", "wasi:blobstore/"].iter().any(|p| name.starts_with(p))
     {
         "take what the tool needs as parameters of its actions: there is no storage and no configuration to read"
     } else if name.starts_with("wasi:logging/") {
         "use hotcell:tool/log"
     } else if name.starts_with("hotcell:") {
         "hotcell:tool@0.1.0 has http, log and progress"
-    } else if name == "env" || name.starts_with("wasi_snapshot") {
+    } else if name == "env" || name.starts_with("wasi_snapshot") || name.starts_with("wasi-snapshot") {
         "this is a core module's import: build for wasm32-wasip2"
     } else {
         "a tool may import hotcell:tool/{http, log, progress} and what language runtimes need of WASI 0.2 \
@@ -148,4 +154,8 @@ fn refused(full: &str, name: &str) -> Refusal {
         format!("the component imports `{}`, which is not allowed", shown(full)),
         instead,
     )
+}
+
+fn shown(name: &str) -> String {
+    cut(&visible(name), 200)
 }

@@ -6,6 +6,9 @@ use hotcell_protocol::Field;
 use hotcell_protocol::Refusal;
 use hotcell_protocol::Type;
 use hotcell_protocol::limits;
+use hotcell_protocol::text::cut;
+use hotcell_protocol::text::visible;
+use wit_parser::Handle;
 use wit_parser::Resolve;
 use wit_parser::TypeDefKind;
 
@@ -92,6 +95,10 @@ impl<'a> Reader<'a> {
                     })
                     .collect::<Result<_, _>>()?,
             ),
+            TypeDefKind::Handle(Handle::Own(id) | Handle::Borrow(id)) => {
+                let name = self.resolve.types.get(*id).and_then(|resource| resource.name.as_deref());
+                return Err(no_json(action, &format!("resource `{}`", cut(&visible(name.unwrap_or("?")), 100))));
+            }
             other => return Err(no_json(action, other.as_str())),
         })
     }

@@ -31,3 +31,11 @@ fn too_many_values() -> Refusal {
         "send less in one call",
     )
 }
+
+fn too_many_bytes() -> Refusal {
+    Refusal::new(
+        Code::BadArguments,
+        format!("the arguments have more than {} bytes as JSON", limits::ARGUMENT_BYTES),
+        "send less in one call",
+    )
+}

@@ -11,9 +11,9 @@ pub(super) enum Path<'a> {
     /// The arguments themselves.
     Root,
     /// A field of an object.
-    Field(&'a Path<'a>, &'a str),
+    Field(&'a Self, &'a str),
     /// An element of an array.
-    Item(&'a Path<'a>, usize),
+    Item(&'a Self, usize),
 }
 
 impl fmt::Display for Path<'_> {

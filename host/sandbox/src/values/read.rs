@@ -1,5 +1,7 @@
 //! JSON → component values. Every mistake names its path; nothing is guessed or dropped.
 
+use std::io;
+
 use base64::Engine as _;
 use hotcell_protocol::Action;
 use hotcell_protocol::Field;
@@ -14,6 +16,7 @@ use wasmtime::component::Val;
 
 use super::bad_arguments;
 use super::path::Path;
+use super::too_many_bytes;
 use super::too_many_values;
 
 /// Reads an action's arguments: one JSON object with a field for each parameter.
@@ -21,10 +24,27 @@ use super::too_many_values;
 /// # Errors
 /// [`hotcell_protocol::Code::BadArguments`] with the path of the mistake.
 pub fn arguments(action: &Action, arguments: &Value) -> Result<Vec<Val>, Refusal> {
+    if serde_json::to_writer(Room(limits::ARGUMENT_BYTES), arguments).is_err() {
+        return Err(too_many_bytes());
+    }
     let mut reader = Reader { nodes: 0 };
     let object = object(&Path::Root, arguments)?;
     refuse_unknown(&Path::Root, object, &action.parameters)?;
-    action.parameters.iter().map(|parameter| reader.member(&Path::Root, object, parameter)).collect()
+    action.parameters.iter().map(|parameter| reader.member(&Path::Root, object, parameter, 1)).collect()
+}
+
+/// Counts bytes without keeping them, and fails when there is no room left.
+struct Room(usize);
+
+impl io::Write for Room {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 = self.0.checked_sub(bytes.len()).ok_or(io::ErrorKind::FileTooLarge)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 struct Reader {
@@ -32,10 +52,17 @@ struct Reader {
 }
 
 impl Reader {
-    fn member(&mut self, parent: &Path<'_>, object: &Map<String, Value>, field: &Field) -> Result<Val, Refusal> {
+    /// A parameter, or a field of a record.
+    fn member(
+        &mut self,
+        parent: &Path<'_>,
+        object: &Map<String, Value>,
+        field: &Field,
+        depth: usize,
+    ) -> Result<Val, Refusal> {
         let path = Path::Field(parent, &field.name);
         match (object.get(&field.name), &field.kind) {
-            (Some(value), kind) => self.read(&path, value, kind, 1),
+            (Some(value), kind) => self.read(&path, value, kind, depth),
             (None, Type::Option(_)) => Ok(Val::Option(None)),
             (None, kind) => Err(bad_arguments(&path, format!("is missing; it is {}", expected(kind)))),
         }
@@ -54,11 +81,7 @@ impl Reader {
             Type::Bool => Val::Bool(value.as_bool().ok_or_else(mismatch)?),
             Type::Char => Val::Char(one_char(value).ok_or_else(mismatch)?),
             Type::Enum(cases) => Val::Enum(one_of(value, cases).ok_or_else(mismatch)?),
-            #[expect(
-                clippy::cast_possible_truncation,
-                reason = "an f32 parameter takes the nearest f32, as WebAssembly does"
-            )]
-            Type::F32 => Val::Float32(value.as_f64().ok_or_else(mismatch)? as f32),
+            Type::F32 => Val::Float32(single_float(value).ok_or_else(mismatch)?),
             Type::F64 => Val::Float64(value.as_f64().ok_or_else(mismatch)?),
             Type::Flags(names) => Val::Flags(flags(path, value, names)?),
             Type::List(item) if **item == Type::U8 => self.bytes(path, value)?,
@@ -72,15 +95,7 @@ impl Reader {
             Type::Record(fields) => {
                 let object = object(path, value)?;
                 refuse_unknown(path, object, fields)?;
-                let read = |field: &Field| {
-                    let at = Path::Field(path, &field.name);
-                    let value = match object.get(&field.name) {
-                        Some(value) => self.read(&at, value, &field.kind, depth + 1)?,
-                        None if matches!(field.kind, Type::Option(_)) => Val::Option(None),
-                        None => return Err(bad_arguments(&at, format!("is missing; it is {}", expected(&field.kind)))),
-                    };
-                    Ok((field.name.clone(), value))
-                };
+                let read = |field: &Field| Ok((field.name.clone(), self.member(path, object, field, depth + 1)?));
                 Val::Record(fields.iter().map(read).collect::<Result<_, _>>()?)
             }
             Type::Result { ok, err } => {
@@ -193,6 +208,12 @@ fn single(value: &Value) -> Option<(&str, &Value)> {
     object.iter().next().map(|(name, value)| (name.as_str(), value))
 }
 
+/// The nearest `f32`; none for a number beyond its range, which would silently become infinite.
+#[expect(clippy::cast_possible_truncation, reason = "the nearest f32 is what is asked for")]
+fn single_float(value: &Value) -> Option<f32> {
+    Some(value.as_f64()? as f32).filter(|number| number.is_finite())
+}
+
 fn integer<T: TryFrom<i64>>(value: &Value) -> Option<T> {
     whole(value).and_then(|number| i64::try_from(number).ok()).and_then(|number| T::try_from(number).ok())
 }
@@ -217,7 +238,8 @@ fn expected(kind: &Type) -> String {
         Type::Bool => "true or false".into(),
         Type::Char => "a string of one character".into(),
         Type::Enum(cases) => format!("one of {}", quoted(cases)),
-        Type::F32 | Type::F64 => "a number".into(),
+        Type::F32 => "a number of single precision".into(),
+        Type::F64 => "a number".into(),
         Type::Flags(names) => format!("an array of some of {}", quoted(names)),
         Type::List(item) if **item == Type::U8 => "a base64 string".into(),
         Type::List(_) => "an array".into(),

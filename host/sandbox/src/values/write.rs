@@ -25,6 +25,12 @@ impl Budget {
         Self { bytes, nodes: limits::JSON_NODES, limit: bytes }
     }
 
+    /// What is left of the bytes.
+    #[must_use]
+    pub fn left(&self) -> usize {
+        self.bytes
+    }
+
     /// Pays for one value of `bytes` bytes.
     fn pay(&mut self, bytes: usize) -> Result<(), Refusal> {
         let over = |what: String| {
@@ -51,7 +57,7 @@ pub fn to_json(value: &Val, kind: &Type, budget: &mut Budget) -> Result<Value, R
         (Type::Bool, Val::Bool(value)) => pay(budget, 5, Value::from(*value))?,
         (Type::Char, Val::Char(value)) => pay(budget, 8, Value::from(value.to_string()))?,
         (Type::Enum(_), Val::Enum(case)) => text(case, budget)?,
-        (Type::F32, Val::Float32(value)) => float(f64::from(*value), budget)?,
+        (Type::F32, Val::Float32(value)) => float(shortest(*value), budget)?,
         (Type::F64, Val::Float64(value)) => float(*value, budget)?,
         (Type::Flags(_), Val::Flags(names)) => {
             budget.pay(0)?;
@@ -107,11 +113,14 @@ fn pay(budget: &mut Budget, bytes: usize, value: Value) -> Result<Value, Refusal
     budget.pay(bytes).map(|()| value)
 }
 
-/// Text, counted as JSON writes it: a control character takes six bytes.
+/// Text, counted as JSON writes it (RFC 8259 §7).
 fn text(text: &str, budget: &mut Budget) -> Result<Value, Refusal> {
-    let escapes = text.bytes().filter(|byte| *byte < 0x20).count() * 5
-        + text.bytes().filter(|b| matches!(b, b'"' | b'\\')).count();
-    budget.pay(text.len() + escapes + 2)?;
+    let escapes = text.bytes().map(|byte| match byte {
+        b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0c => 1,
+        0..0x20 => 5,
+        _ => 0,
+    });
+    budget.pay(text.len() + escapes.sum::<usize>() + 2)?;
     Ok(Value::from(text))
 }
 
@@ -125,6 +134,11 @@ fn bytes(values: &[Val], budget: &mut Budget) -> Result<Value, Refusal> {
         })
         .collect::<Result<_, _>>()?;
     Ok(Value::from(base64::engine::general_purpose::STANDARD.encode(bytes)))
+}
+
+/// The `f64` that is written like the `f32`: 0.1 stays 0.1, where widening makes it 0.10000000149011612.
+fn shortest(value: f32) -> f64 {
+    value.to_string().parse().unwrap_or(f64::from(value))
 }
 
 fn float(value: f64, budget: &mut Budget) -> Result<Value, Refusal> {

@@ -17,6 +17,7 @@ use zeroize::Zeroizing;
 use crate::envelope::StoreKey;
 use crate::envelope::random;
 use crate::error::StoreError;
+use passphrase::Cost;
 
 /// How the key of a store is had, as its file records it. Holds no secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,7 +37,22 @@ pub enum Backend {
         memory_kib: u32,
         /// Passes.
         passes: u32,
+        /// Lanes.
+        lanes: u32,
     },
+}
+
+impl Backend {
+    /// The kind as the file and `--json` name it.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Keychain => "keychain",
+            Self::KeyFile => "key-file",
+            Self::Memory => "memory",
+            Self::Passphrase { .. } => "passphrase",
+        }
+    }
 }
 
 impl fmt::Display for Backend {
@@ -66,18 +82,15 @@ impl Key {
     /// The key for a new store, and what its file records of it.
     pub(crate) fn make(&self) -> Result<(StoreKey, Backend), StoreError> {
         match self {
-            Self::Keychain => Ok((keychain::make()?, Backend::Keychain)),
+            Self::Keychain => Ok((keychain::make(keychain::of_system)?, Backend::Keychain)),
             Self::KeyFile(path) => Ok((file::make(path)?, Backend::KeyFile)),
-            Self::Memory(key) => Ok((Zeroizing::new(*key), Backend::Memory)),
+            Self::Memory(key) => Ok((StoreKey::new(Zeroizing::new(*key)), Backend::Memory)),
             Self::Passphrase(phrase) => {
-                let salt: [u8; 16] = random()?;
-                let backend = Backend::Passphrase {
-                    salt: STANDARD.encode(salt),
-                    memory_kib: passphrase::MEMORY_KIB,
-                    passes: passphrase::PASSES,
-                };
                 passphrase::check(phrase)?;
-                Ok((passphrase::derive(phrase, &salt, passphrase::MEMORY_KIB, passphrase::PASSES)?, backend))
+                let salt: [u8; 16] = random()?;
+                let Cost { memory_kib, passes, lanes } = Cost::OF_NEW;
+                let backend = Backend::Passphrase { salt: STANDARD.encode(salt), memory_kib, passes, lanes };
+                Ok((passphrase::derive(phrase, &salt, Cost::OF_NEW)?, backend))
             }
         }
     }
@@ -85,12 +98,12 @@ impl Key {
     /// The key of a store that records this backend.
     pub(crate) fn fetch(&self, backend: &Backend) -> Result<StoreKey, StoreError> {
         match (self, backend) {
-            (Self::Keychain, Backend::Keychain) => keychain::fetch(),
+            (Self::Keychain, Backend::Keychain) => keychain::fetch(keychain::of_system),
             (Self::KeyFile(path), Backend::KeyFile) => file::fetch(path),
-            (Self::Memory(key), Backend::Memory) => Ok(Zeroizing::new(*key)),
-            (Self::Passphrase(phrase), Backend::Passphrase { salt, memory_kib, passes }) => {
+            (Self::Memory(key), Backend::Memory) => Ok(StoreKey::new(Zeroizing::new(*key))),
+            (Self::Passphrase(phrase), Backend::Passphrase { salt, memory_kib, passes, lanes }) => {
                 let salt = STANDARD.decode(salt).map_err(|_| StoreError::Damaged("the salt is broken"))?;
-                passphrase::derive(phrase, &salt, *memory_kib, *passes)
+                passphrase::derive(phrase, &salt, Cost { memory_kib: *memory_kib, passes: *passes, lanes: *lanes })
             }
             _ => Err(StoreError::OtherBackend(backend.clone())),
         }
@@ -110,10 +123,46 @@ impl Key {
 /// 32 bytes from base64 text.
 fn decode(text: &str) -> Option<StoreKey> {
     let bytes = Zeroizing::new(STANDARD.decode(text.trim()).ok()?);
-    let key: [u8; 32] = bytes.as_slice().try_into().ok()?;
-    Some(Zeroizing::new(key))
+    let mut key = Zeroizing::new([0; 32]);
+    if bytes.len() != key.len() {
+        return None;
+    }
+    key.copy_from_slice(&bytes);
+    Some(StoreKey::new(key))
 }
 
 fn encode(key: &StoreKey) -> Zeroizing<String> {
-    Zeroizing::new(STANDARD.encode(**key))
+    Zeroizing::new(STANDARD.encode(key.bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_as_text_comes_back_and_nothing_else_is_a_key() {
+        let key = StoreKey::random().unwrap();
+        assert_eq!(decode(&format!("{}\n", *encode(&key))).unwrap().bytes(), key.bytes());
+        for bad in [String::new(), STANDARD.encode([1; 31]), STANDARD.encode([1; 33]), "-".repeat(44)] {
+            assert!(decode(&bad).is_none(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn no_kind_of_key_opens_a_store_of_another_kind() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("key");
+        let keys = [Key::KeyFile(file), Key::Memory([1; 32]), Key::Passphrase("eight or more".to_owned().into())];
+        let made = keys.each_ref().map(|key| key.make().unwrap());
+        for (number, (key, backend)) in made.iter().enumerate() {
+            for (other, source) in keys.iter().enumerate() {
+                match source.fetch(backend) {
+                    Ok(fetched) => assert!(number == other && fetched.bytes() == key.bytes()),
+                    Err(error) => assert!(number != other && error == StoreError::OtherBackend(backend.clone())),
+                }
+            }
+            assert!(Key::Keychain.fetch(backend).is_err());
+            assert_eq!(serde_json::to_value(backend).unwrap()["kind"], backend.kind());
+        }
+    }
 }
