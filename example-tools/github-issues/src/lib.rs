@@ -36,7 +36,12 @@ struct Label {
 }
 
 impl Guest for Tool {
-    fn list_issues(owner: String, repo: String, state: Option<State>, limit: Option<u32>) -> Result<Vec<Issue>, Problem> {
+    fn list_issues(
+        owner: String,
+        repo: String,
+        state: Option<State>,
+        limit: Option<u32>,
+    ) -> Result<Vec<Issue>, Problem> {
         let state = match state {
             None | Some(State::Open) => "open",
             Some(State::Closed) => "closed",

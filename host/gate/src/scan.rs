@@ -99,12 +99,12 @@ impl Secrets {
 /// secret alone.
 fn base64_forms(secret: &[u8]) -> Vec<Vec<u8>> {
     let mut forms = Vec::new();
-    for shift in 0..3 {
+    // What was there before shifts the text by 0 to 2 bytes; its first 0, 2, 3 characters then depend on those bytes.
+    for (shift, first) in [0, 2, 3].into_iter().enumerate() {
         let shifted = [&vec![0; shift][..], secret].concat();
         for engine in [&STANDARD_NO_PAD, &URL_SAFE_NO_PAD] {
             let text = engine.encode(&shifted);
-            // The first characters mix with what stands before, the last with what comes after.
-            let first = [0, 2, 3][shift];
+            // The last characters mix with what comes after.
             let last = shifted.len() / 3 * 4;
             forms.extend(text.as_bytes().get(first..last).map(<[u8]>::to_vec));
         }

@@ -4,7 +4,12 @@
 //! cargo run --release -p hotcell-sandbox --example ratio [rounds]
 //! ```
 
-#![expect(clippy::print_stdout, clippy::unwrap_used, clippy::indexing_slicing, reason = "a measurement, not the product")]
+#![expect(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a measurement, not the product"
+)]
 
 use std::sync::Arc;
 use std::time::Duration;

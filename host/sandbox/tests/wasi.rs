@@ -60,10 +60,7 @@ const STREAMS: &str = r#"
 fn printing(stream: &str, data: &str, bytes: usize, times: usize) -> Vec<u8> {
     importing(
         STREAMS,
-        &[
-            ("get", &format!("${stream} \"get-{stream}\"")),
-            ("write", r#"$streams "[method]output-stream.write""#),
-        ],
+        &[("get", &format!("${stream} \"get-{stream}\"")), ("write", r#"$streams "[method]output-stream.write""#)],
         &format!(
             r#"(import "host" "get" (func $get (result i32))) (import "host" "write" (func $write (param i32 i32 i32 i32)))
                (data (i32.const 64) "{data}")
@@ -131,7 +128,9 @@ async fn w11_an_exit_ends_the_call_and_not_the_host() {
         let bytes = importing(
             r#"(import "wasi:cli/exit@0.2.6" (instance $exit (export "exit" (func (param "status" (result))))))"#,
             &[("exit", r#"$exit "exit""#)],
-            &format!(r#"(import "host" "exit" (func $exit (param i32))) (func (export "run") (call $exit (i32.const {status})))"#),
+            &format!(
+                r#"(import "host" "exit" (func $exit (param i32))) (func (export "run") (call $exit (i32.const {status})))"#
+            ),
             RUN,
         );
         let outcome = ends_in(Code::GuestTrapped, &bytes).await;
@@ -238,21 +237,19 @@ async fn f3_the_clock_is_no_finer_than_a_millisecond() {
 
 #[tokio::test]
 async fn c7_small_host_calls_without_end_end_at_the_processor_time() {
-    let code = r#"(import "host" "now" (func $now (result i64))) (func (export "run") (loop (drop (call $now)) (br 0)))"#;
+    let code =
+        r#"(import "host" "now" (func $now (result i64))) (func (export "run") (loop (drop (call $now)) (br 0)))"#;
     ends_in(Code::DeadlineExceeded, &importing(CLOCK, &[("now", r#"$clock "now""#)], code, RUN)).await;
 }
 
 const SLEEP: [(&str, &str); 2] =
     [("after", r#"$clock "subscribe-duration""#), ("block", r#"$poll "[method]pollable.block""#)];
-const IMPORT_SLEEP: &str =
-    r#"(import "host" "after" (func $after (param i64) (result i32))) (import "host" "block" (func $block (param i32)))"#;
+const IMPORT_SLEEP: &str = r#"(import "host" "after" (func $after (param i64) (result i32))) (import "host" "block" (func $block (param i32)))"#;
 
 #[tokio::test]
 async fn c8_sleeping_for_ever_ends_at_the_deadline_and_costs_no_processor_time() {
     for nanos in ["-1", "3600000000000"] {
-        let code = format!(
-            r#"{IMPORT_SLEEP} (func (export "run") (call $block (call $after (i64.const {nanos}))))"#
-        );
+        let code = format!(r#"{IMPORT_SLEEP} (func (export "run") (call $block (call $after (i64.const {nanos}))))"#);
         let sandbox = sandbox();
         let bytes = importing(POLL, &SLEEP, &code, RUN);
         let short = hotcell_protocol::Limits { deadline: Duration::from_millis(200), ..support::limits() };
@@ -300,7 +297,8 @@ async fn m13_two_gibibytes_of_random_bytes_are_refused() {
     let lowered =
         [("random", r#"$random "get-random-bytes""#), ("insecure", r#"$insecure "get-insecure-random-bytes""#)];
     for function in ["random", "insecure"] {
-        for (length, fits) in [(0x8000_0000_u64, false), (limits::RANDOM_BYTES + 1, false), (limits::RANDOM_BYTES, true)]
+        for (length, fits) in
+            [(0x8000_0000_u64, false), (limits::RANDOM_BYTES + 1, false), (limits::RANDOM_BYTES, true)]
         {
             let code = format!(
                 r#"(import "host" "{function}" (func $get (param i64 i32)))

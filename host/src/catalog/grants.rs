@@ -72,11 +72,11 @@ impl Granted {
         for (action, now) in &self.actions {
             let before = earlier.actions.get(action).unwrap_or(&nothing);
             for (service, scopes) in &now.services {
-                match before.services.get(service) {
-                    None => lines.push(format!("{action}: service {service}")),
-                    Some(_) => {}
+                let had = before.services.get(service);
+                if had.is_none() {
+                    lines.push(format!("{action}: service {service}"));
                 }
-                let had = before.services.get(service).cloned().unwrap_or_default();
+                let had = had.cloned().unwrap_or_default();
                 lines.extend(scopes.difference(&had).map(|scope| format!("{action}: scope {scope} of {service}")));
             }
             lines.extend(now.public.difference(&before.public).map(|rule| format!("{action}: {rule}")));

@@ -30,10 +30,10 @@ pub fn embedded(component: &[u8]) -> Result<Option<&str>, Refusal> {
             // Sections of parts that were composed into the component are not the component's own words (threat I5).
             Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
             Payload::End(_) => depth = depth.saturating_sub(1),
-            Payload::CustomSection(section) if depth == 0 && section.name() == SECTION => {
-                if found.replace(section.data()).is_some() {
-                    return Err(two_manifests());
-                }
+            Payload::CustomSection(section)
+                if depth == 0 && section.name() == SECTION && found.replace(section.data()).is_some() =>
+            {
+                return Err(two_manifests());
             }
             _ => {}
         }

@@ -1,7 +1,5 @@
 //! The only file that prints. Results go to standard output, the rest to standard error; colours on a terminal only.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the one place that prints")]
-
 use anstream::eprintln;
 use anstream::println;
 use anstyle::AnsiColor;

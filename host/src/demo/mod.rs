@@ -11,6 +11,7 @@ use std::sync::Arc;
 use hotcell_protocol::Code;
 use hotcell_protocol::Refusal;
 use hotcell_protocol::Verdict;
+use hotcell_protocol::text::cut;
 use serde::Serialize;
 use serde_json::Value;
 use serde_json::json;
@@ -219,7 +220,7 @@ async fn probe(host: &Host, said: &mut Vec<String>) -> Result<Vec<Value>, Refusa
         .iter()
         .map(|finding| {
             let got = if finding["got-token"] == json!(true) { "TOKEN" } else { "nothing" };
-            vec![text(finding, "attack"), got.to_owned(), text(finding, "outcome")]
+            vec![text(finding, "attack"), got.to_owned(), cut(&text(finding, "outcome"), 60)]
         })
         .collect();
     output::note(&output::table(&["ATTACK", "GOT", "WHAT CAME BACK"], &rows));

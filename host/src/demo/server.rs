@@ -14,8 +14,10 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::http::StatusCode;
 use axum::http::header;
+use axum::response::ErrorResponse;
 use axum::response::IntoResponse;
 use axum::response::Response;
+use axum::response::Result;
 use axum::routing::get;
 use serde_json::Value;
 use serde_json::json;
@@ -87,14 +89,14 @@ impl Shared {
     }
 
     /// Counts the request, and answers 401 as GitHub does where the token is missing or wrong.
-    fn admit(&self, headers: &HeaderMap) -> Result<(), Response> {
+    fn admit(&self, headers: &HeaderMap) -> Result<(), ErrorResponse> {
         let wanted = format!("Bearer {}", self.token);
         if headers.get(header::AUTHORIZATION).is_some_and(|value| value.as_bytes() == wanted.as_bytes()) {
             self.seen().authorised += 1;
             return Ok(());
         }
         self.seen().refused += 1;
-        Err((StatusCode::UNAUTHORIZED, Json(json!({"message": "Bad credentials", "status": "401"}))).into_response())
+        Err((StatusCode::UNAUTHORIZED, Json(json!({"message": "Bad credentials", "status": "401"}))).into())
     }
 
     fn issue(&self, number: u32, title: &str, owner: &str, repo: &str) -> Value {
@@ -114,7 +116,7 @@ async fn list(
     State(state): State<Arc<Shared>>,
     Path((owner, repo)): Path<(String, String)>,
     headers: HeaderMap,
-) -> Result<Json<Value>, Response> {
+) -> Result<Json<Value>> {
     state.admit(&headers)?;
     let mut issues = vec![
         state.issue(2, "The window of the cell has a scratch", &owner, &repo),
@@ -130,7 +132,7 @@ async fn create(
     Path((owner, repo)): Path<(String, String)>,
     headers: HeaderMap,
     Json(body): Json<Value>,
-) -> Result<(StatusCode, Json<Value>), Response> {
+) -> Result<(StatusCode, Json<Value>)> {
     state.admit(&headers)?;
     let number = {
         let mut seen = state.seen();
@@ -142,7 +144,7 @@ async fn create(
 }
 
 /// Sends every request header back, the credential too: a debug page left in production.
-async fn echo(State(state): State<Arc<Shared>>, headers: HeaderMap) -> Result<Json<Value>, Response> {
+async fn echo(State(state): State<Arc<Shared>>, headers: HeaderMap) -> Result<Json<Value>> {
     state.admit(&headers)?;
     let shown: serde_json::Map<_, _> = headers
         .iter()
@@ -152,7 +154,7 @@ async fn echo(State(state): State<Arc<Shared>>, headers: HeaderMap) -> Result<Js
 }
 
 /// Redirects to another origin with the credential in the URL: an open redirect of the worst kind.
-async fn redirect(State(state): State<Arc<Shared>>, headers: HeaderMap) -> Result<Response, Response> {
+async fn redirect(State(state): State<Arc<Shared>>, headers: HeaderMap) -> Result<Response> {
     state.admit(&headers)?;
     let location = format!("https://elsewhere.example/collect?token={}", state.token);
     Ok((StatusCode::FOUND, [(header::LOCATION, location)]).into_response())

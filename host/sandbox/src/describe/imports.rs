@@ -136,7 +136,9 @@ fn refused(full: &str, name: &str) -> Refusal {
     } else if name.starts_with("wasi:sockets/") {
         "use hotcell:tool/http; if only a language runtime imports it (componentize-py does, and libraries that use files), put \
          `inert_imports = [\"wasi:sockets\"]` into the manifest: it is then linked, and each call of it fails"
-    } else if ["wasi:keyvalue/", "wasi:config/", "wasi:filesystem/", "wasi:blobstore/"].iter().any(|p| name.starts_with(p))
+    } else if ["wasi:keyvalue/", "wasi:config/", "wasi:filesystem/", "wasi:blobstore/"]
+        .iter()
+        .any(|p| name.starts_with(p))
     {
         "take what the tool needs as parameters of its actions: there is no storage and no configuration to read"
     } else if name.starts_with("wasi:logging/") {
