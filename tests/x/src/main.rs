@@ -22,6 +22,7 @@ mod lint;
 mod places;
 mod run;
 mod say;
+mod servers;
 mod setup;
 mod test;
 

@@ -10,16 +10,23 @@ use crate::run::Done;
 use crate::run::output;
 use crate::run::shown;
 use crate::say;
+use crate::servers;
+
+const NO_LINT: &str = "--no-lint";
+const NO_SERVERS: &str = "--no-servers";
+const OPTIONS: [&str; 2] = [NO_LINT, NO_SERVERS];
 
 /// `cargo x test`. The test runner's own summary is the last that is printed.
 pub(crate) fn all(args: &[String]) -> Done {
     let (own, runners) = commands::split(args);
-    if let Some(unknown) = own.iter().find(|arg| *arg != "--no-lint") {
+    if let Some(unknown) = own.iter().find(|arg| !OPTIONS.contains(&arg.as_str())) {
         return Err(commands::wrong("test", unknown));
     }
+    let without = |option: &str| own.iter().any(|arg| arg == option);
     guests::say_how_long();
     guests::build(&[])?;
-    if own.is_empty() {
+    let servers = if without(NO_SERVERS) { "none".into() } else { servers::bring()? };
+    if !without(NO_LINT) {
         lint::all()?;
     }
     say::step("building hotcell");
@@ -33,7 +40,7 @@ pub(crate) fn all(args: &[String]) -> Done {
         Some(_) => tests.args(["nextest", "run", "--workspace"]),
         None => tests.args(["test", "--workspace", "--tests"]),
     };
-    shown(tests.args(runners).env("HOTCELL_GUESTS", places::guests()))
+    shown(tests.args(runners).env("HOTCELL_GUESTS", places::guests()).env(servers::VARIABLE, servers))
 }
 
 /// What the test runner does not run.

@@ -1,0 +1,113 @@
+//! Real servers for the tests, which nobody here wrote: brought from their registries into the cache folder, versions pinned.
+
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::places;
+use crate::run::Done;
+use crate::run::Failed;
+use crate::run::io;
+use crate::run::logged;
+use crate::run::output;
+use crate::say;
+
+/// The variable that tells the tests where the servers are; `none` if they were left out on purpose.
+pub(crate) const VARIABLE: &str = "HOTCELL_SERVERS";
+
+/// One family of servers: what pins it, and what brings it.
+struct Family {
+    name: &'static str,
+    /// Files below `tests/servers` that say exactly what is brought.
+    pins: &'static [&'static str],
+    bring: fn(&Path, &Path) -> Done,
+}
+
+const FAMILIES: [Family; 2] = [
+    Family { name: "python", pins: &["python.txt"], bring: python },
+    Family { name: "node", pins: &["node/package.json", "node/package-lock.json"], bring: node },
+];
+
+/// Brings the servers that are missing. Takes a moment when they are there.
+pub(crate) fn bring() -> Done<PathBuf> {
+    places::make_cache()?;
+    let folder = places::cache().join("servers");
+    io(std::fs::create_dir_all(&folder), &folder)?;
+    let lock_path = folder.join("lock");
+    let lock = io(std::fs::File::create(&lock_path), &lock_path)?;
+    io(lock.lock(), &lock_path)?;
+    for family in &FAMILIES {
+        let (place, wanted) = (folder.join(family.name), pins(family)?);
+        let mark = place.join(".brought");
+        if std::fs::read_to_string(&mark).is_ok_and(|found| found == wanted) {
+            continue;
+        }
+        say::step(&format!("test servers: bringing those of {} from their registry", family.name));
+        if place.exists() {
+            io(std::fs::remove_dir_all(&place), &place)?;
+        }
+        io(std::fs::create_dir_all(&place), &place)?;
+        let log = folder.join(format!("{}.log", family.name));
+        (family.bring)(&place, &log)?;
+        // Last: a folder without the mark is made anew.
+        io(std::fs::write(&mark, &wanted), &mark)?;
+    }
+    Ok(folder)
+}
+
+fn source() -> PathBuf {
+    places::root().join("tests/servers")
+}
+
+fn pins(family: &Family) -> Done<String> {
+    let read = |name: &&str| io(std::fs::read_to_string(source().join(name)), &source().join(name));
+    family.pins.iter().map(read).collect()
+}
+
+/// A virtual environment, so that nothing of the system's Python is changed.
+fn python(place: &Path, log: &Path) -> Done {
+    needed("python3", "python3 with its venv module (Debian: python3-venv)")?;
+    logged(Command::new("python3").args(["-m", "venv"]).arg(place), log)?;
+    let pip = place.join("bin/python");
+    logged(Command::new(pip).args(["-m", "pip", "install", "--no-input", "-r"]).arg(source().join("python.txt")), log)
+}
+
+fn node(place: &Path, log: &Path) -> Done {
+    needed("npm", "Node.js 20 or later with npm")?;
+    for name in ["package.json", "package-lock.json"] {
+        let (from, to) = (source().join("node").join(name), place.join(name));
+        io(std::fs::copy(&from, &to), &from)?;
+    }
+    // No scripts: what the tests need brings none, and a package that grows one is not to run it here.
+    logged(Command::new("npm").args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(place), log)
+}
+
+fn needed(program: &str, what: &str) -> Done {
+    match output(Command::new(program).arg("--version")) {
+        Some(_) => Ok(()),
+        None => Err(Failed::new(
+            format!("{program} is not there, and the tests start real servers with it"),
+            format!("install {what}, or leave those tests out: cargo x test --no-servers"),
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_family_is_pinned_and_no_pin_names_a_host() {
+        for family in &FAMILIES {
+            let pins = pins(family).unwrap();
+            assert!(pins.len() > 50, "{}", family.name);
+            assert!(!pins.contains("\"resolved\"") && !pins.contains("--index-url"), "{}", family.name);
+        }
+    }
+
+    #[test]
+    fn a_missing_program_is_named_with_the_way_around() {
+        let failed = needed("no-such-program", "it").unwrap_err();
+        assert!(failed.what.contains("no-such-program") && failed.hint.contains("--no-servers"), "{failed:?}");
+    }
+}
