@@ -1,1 +1,33 @@
-//! placeholder
+//! What the tests across rooms share.
+//!
+//! Every test has a [`Cell`]: folders of its own, a fresh canary for a token, and a sweep at its end that searches all that
+//! the test saw and left behind for the canary. A canary that is found fails the test, whatever it was about.
+
+#![forbid(unsafe_code)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "tests may panic, prepare files and speak to loopback"
+)]
+
+mod canary;
+mod cell;
+mod jupyter;
+mod logs;
+pub mod programs;
+mod run;
+mod upstream;
+
+pub use canary::Canary;
+pub use canary::Sinks;
+pub use cell::Cell;
+pub use cell::Ran;
+pub use jupyter::Jupyter;
+pub use run::Embedded;
+pub use upstream::Raw;
+pub use upstream::Seen;
+pub use upstream::Upstream;

@@ -1,0 +1,94 @@
+//! Canaries: tokens that exist for one test, and the search for them in everything that the test saw and left behind.
+
+use std::path::Path;
+use std::sync::Mutex;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+/// A token of 256 random bits, in the form of a real one.
+#[derive(Clone)]
+pub struct Canary {
+    token: String,
+}
+
+impl Canary {
+    /// A new one. `prefix` is what services put before theirs, for instance `ghp_`.
+    pub fn new(prefix: &str) -> Self {
+        let mut bytes = [0_u8; 32];
+        getrandom::fill(&mut bytes).unwrap();
+        Self { token: format!("{prefix}{}", URL_SAFE_NO_PAD.encode(bytes)) }
+    }
+
+    /// The token itself: for the server that must accept it, and for standard input of `hotcell auth set`.
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// What is searched for: the token, its secret part alone, and base64 in each alignment and both alphabets.
+    pub fn forms(&self) -> Vec<(&'static str, Vec<u8>)> {
+        let token = self.token.as_bytes();
+        let mut forms = vec![("raw", token.to_vec()), ("raw, without its first bytes", token[8..].to_vec())];
+        for (shift, first) in [(0, 0), (1, 2), (2, 3)] {
+            let shifted = [&vec![0; shift][..], token].concat();
+            let last = shifted.len() / 3 * 4;
+            for engine in [&STANDARD_NO_PAD, &URL_SAFE_NO_PAD] {
+                forms.push(("base64", engine.encode(&shifted).as_bytes()[first..last].to_vec()));
+            }
+        }
+        forms
+    }
+
+    /// The form in which the bytes hold the token, if they do.
+    pub fn found_in(&self, bytes: &[u8]) -> Option<&'static str> {
+        let holds = |form: &[u8]| bytes.windows(form.len()).any(|window| window == form);
+        self.forms().into_iter().find(|(_, form)| holds(form)).map(|(name, _)| name)
+    }
+}
+
+/// Everything that a test saw: results, output of processes, log lines.
+#[derive(Default)]
+pub struct Sinks(Mutex<Vec<(String, Vec<u8>)>>);
+
+impl Sinks {
+    /// Keeps what came out of somewhere.
+    pub fn keep(&self, from: impl Into<String>, bytes: impl Into<Vec<u8>>) {
+        self.0.lock().unwrap().push((from.into(), bytes.into()));
+    }
+
+    /// Where the canary is, in what was kept and in every file below the folders. Empty if nowhere.
+    pub fn search(&self, canary: &Canary, folders: &[&Path]) -> Vec<String> {
+        let kept = self.0.lock().unwrap();
+        let mut found: Vec<String> = kept
+            .iter()
+            .filter_map(|(from, bytes)| Some(format!("{from} ({})", canary.found_in(bytes)?)))
+            .collect();
+        for (path, bytes) in folders.iter().flat_map(|folder| files_below(folder)) {
+            found.extend(canary.found_in(&bytes).map(|form| format!("{path} ({form})")));
+        }
+        found
+    }
+
+    /// How many places a search looks at.
+    pub fn count(&self) -> usize {
+        self.0.lock().unwrap().len()
+    }
+}
+
+fn files_below(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut files = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if let Ok(bytes) = std::fs::read(&path) {
+                // A name can give a token away as well as a content can.
+                files.push((path.display().to_string(), [bytes.as_slice(), path.as_os_str().as_encoded_bytes()].concat()));
+            }
+        }
+    }
+    files
+}

@@ -1,0 +1,158 @@
+//! A cell: folders of one test, the `hotcell` command in them, and the sweep for the test's canary at the end.
+
+use std::io::Write as _;
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::Command;
+use std::process::Stdio;
+
+use hotcell::Places;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::canary::Canary;
+use crate::canary::Sinks;
+use crate::logs::Log;
+use crate::programs;
+
+/// Folders of one test. When it is dropped, everything is searched for its canary.
+pub struct Cell {
+    folder: TempDir,
+    canary: Canary,
+    /// What the test saw. [`Cell::hotcell`] adds the output of each command by itself.
+    pub sinks: Sinks,
+}
+
+/// How a command ended.
+#[derive(Debug)]
+pub struct Ran {
+    /// Its exit code.
+    pub code: i32,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+}
+
+impl Ran {
+    /// Standard output as JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("no JSON ({error}): {self:?}"))
+    }
+
+    /// This, if the exit code is the expected one.
+    #[track_caller]
+    pub fn exits(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "{self:?}");
+        self
+    }
+
+    /// This, if standard error holds the text.
+    #[track_caller]
+    pub fn says(self, text: &str) -> Self {
+        assert!(self.stderr.contains(text), "no `{text}` in: {}", self.stderr);
+        self
+    }
+}
+
+impl Cell {
+    /// A cell with a canary that starts with `prefix`.
+    pub fn new(prefix: &str) -> Self {
+        Log::of_process();
+        let folder = tempfile::Builder::new().prefix("hotcell-test-").tempdir().unwrap();
+        Self { folder, canary: Canary::new(prefix), sinks: Sinks::default() }
+    }
+
+    /// The token of this test.
+    pub fn canary(&self) -> &Canary {
+        &self.canary
+    }
+
+    /// The test's own folder.
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Hotcell's folders in it.
+    pub fn places(&self) -> Places {
+        Places::below(self.path())
+    }
+
+    /// The file that holds the store's key.
+    pub fn key_file(&self) -> PathBuf {
+        self.path().join("store.key")
+    }
+
+    /// Writes the operator's configuration.
+    pub fn config(&self, text: &str) {
+        let folder = self.places().config;
+        std::fs::create_dir_all(&folder).unwrap();
+        #[cfg(unix)]
+        std::fs::set_permissions(&folder, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+        std::fs::write(folder.join("config.toml"), text).unwrap();
+    }
+
+    /// Runs `hotcell` with these arguments, its log at TRACE.
+    pub fn hotcell(&self, args: &[&str]) -> Ran {
+        self.hotcell_with(args, "", &[])
+    }
+
+    /// As [`Cell::hotcell`], with this on standard input and these variables.
+    pub fn hotcell_with(&self, args: &[&str], stdin: &str, variables: &[(&str, &str)]) -> Ran {
+        let places = self.places();
+        let mut command = Command::new(programs::hotcell());
+        command
+            .args(args)
+            .env("HOTCELL_CONFIG", &places.config)
+            .env("HOTCELL_STATE", &places.state)
+            .env("HOTCELL_CACHE", &places.cache)
+            .env("HOTCELL_KEY_FILE", self.key_file())
+            .env("HOTCELL_LOG", "trace")
+            .env("RUST_LOG", "trace")
+            .envs(variables.iter().copied())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        // A command that does not read its input may be gone by now.
+        drop(child.stdin.take().unwrap().write_all(stdin.as_bytes()));
+        let output = child.wait_with_output().unwrap();
+        let name = format!("hotcell {}", args.join(" "));
+        self.sinks.keep(format!("standard output of {name}"), output.stdout.clone());
+        self.sinks.keep(format!("standard error of {name}"), output.stderr.clone());
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        Ran { code: output.status.code().unwrap_or(-1), stdout: text(output.stdout), stderr: text(output.stderr) }
+    }
+
+    /// Puts the canary into the store as the token of a service, as a person would.
+    #[track_caller]
+    pub fn sign_in(&self, service: &str, scopes: &[&str]) {
+        let mut args = vec!["auth", "set", service, "--store", "key-file"];
+        for scope in scopes {
+            args.extend(["--scope", scope]);
+        }
+        self.hotcell_with(&args, &format!("{}\n", self.canary.token()), &[]).exits(0);
+    }
+
+    /// Installs a guest with the manifest beside it.
+    #[track_caller]
+    pub fn install(&self, guest: &str) -> Ran {
+        self.hotcell(&["install", "--yes", &programs::guest(guest).display().to_string()]).exits(0)
+    }
+
+    /// Where the canary is that should be nowhere.
+    pub fn search(&self) -> Vec<String> {
+        let log = Log::of_process();
+        self.sinks.keep("the log of the test's own process, at TRACE", log.bytes());
+        let places = self.places();
+        self.sinks.search(&self.canary, &[&places.config, &places.state, &places.cache, self.path()])
+    }
+}
+
+impl Drop for Cell {
+    fn drop(&mut self) {
+        let found = self.search();
+        // A test that failed already keeps its own message.
+        assert!(found.is_empty() || std::thread::panicking(), "the canary was found in: {}", found.join("; "));
+    }
+}

@@ -1,0 +1,29 @@
+//! Where built things are: the `hotcell` command, the guests, the real servers. `cargo x test` builds and brings them.
+
+use std::path::PathBuf;
+
+/// The `hotcell` command of this build.
+pub fn hotcell() -> PathBuf {
+    let own = std::env::current_exe().unwrap();
+    // target/debug/deps/NAME-HASH
+    let built = own.ancestors().nth(2).unwrap().join(format!("hotcell{}", std::env::consts::EXE_SUFFIX));
+    assert!(built.is_file(), "{} is not there: run `cargo x test`, which builds it", built.display());
+    built
+}
+
+/// The file of a guest, `NAME.wasm`; its manifest is beside it.
+pub fn guest(name: &str) -> PathBuf {
+    let folder = std::env::var_os("HOTCELL_GUESTS").expect("HOTCELL_GUESTS is not set: run `cargo x test`");
+    let file = PathBuf::from(folder).join(format!("{name}.wasm"));
+    assert!(file.is_file(), "{} is not there: run `cargo x guests`", file.display());
+    file
+}
+
+/// The folder of the real servers; `None` if they were left out on purpose (`cargo x test --no-servers`).
+pub fn servers() -> Option<PathBuf> {
+    let folder = std::env::var_os("HOTCELL_SERVERS").expect("HOTCELL_SERVERS is not set: run `cargo x test`");
+    if folder == "none" {
+        return None;
+    }
+    Some(folder.into())
+}
