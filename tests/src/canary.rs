@@ -60,10 +60,8 @@ impl Sinks {
     /// Where the canary is, in what was kept and in every file below the folders. Empty if nowhere.
     pub fn search(&self, canary: &Canary, folders: &[&Path]) -> Vec<String> {
         let kept = self.0.lock().unwrap();
-        let mut found: Vec<String> = kept
-            .iter()
-            .filter_map(|(from, bytes)| Some(format!("{from} ({})", canary.found_in(bytes)?)))
-            .collect();
+        let mut found: Vec<String> =
+            kept.iter().filter_map(|(from, bytes)| Some(format!("{from} ({})", canary.found_in(bytes)?))).collect();
         for (path, bytes) in folders.iter().flat_map(|folder| files_below(folder)) {
             found.extend(canary.found_in(&bytes).map(|form| format!("{path} ({form})")));
         }
@@ -86,7 +84,10 @@ fn files_below(folder: &Path) -> Vec<(String, Vec<u8>)> {
                 folders.push(path);
             } else if let Ok(bytes) = std::fs::read(&path) {
                 // A name can give a token away as well as a content can.
-                files.push((path.display().to_string(), [bytes.as_slice(), path.as_os_str().as_encoded_bytes()].concat()));
+                files.push((
+                    path.display().to_string(),
+                    [bytes.as_slice(), path.as_os_str().as_encoded_bytes()].concat(),
+                ));
             }
         }
     }

@@ -20,6 +20,7 @@ mod jupyter;
 mod logs;
 pub mod programs;
 mod run;
+mod scene;
 mod upstream;
 
 pub use canary::Canary;
@@ -28,6 +29,9 @@ pub use cell::Cell;
 pub use cell::Ran;
 pub use jupyter::Jupyter;
 pub use run::Embedded;
+pub use scene::Scene;
+pub use scene::asks;
+pub use scene::is;
 pub use upstream::Raw;
 pub use upstream::Seen;
 pub use upstream::Upstream;

@@ -18,7 +18,11 @@ impl Log {
         static LOG: OnceLock<Log> = OnceLock::new();
         LOG.get_or_init(|| {
             let log = Self::default();
-            tracing_subscriber::fmt().with_max_level(LevelFilter::TRACE).with_ansi(false).with_writer(log.clone()).init();
+            tracing_subscriber::fmt()
+                .with_max_level(LevelFilter::TRACE)
+                .with_ansi(false)
+                .with_writer(log.clone())
+                .init();
             log
         })
     }
