@@ -59,6 +59,15 @@ impl Cell {
     /// A cell with a canary that starts with `prefix`.
     pub fn new(prefix: &str) -> Self {
         Log::of_process();
+        Self::with(prefix)
+    }
+
+    /// A cell of a process that logs nothing: for measuring.
+    pub fn quiet() -> Self {
+        Self::with("hc_")
+    }
+
+    fn with(prefix: &str) -> Self {
         let folder = tempfile::Builder::new().prefix("hotcell-test-").tempdir().unwrap();
         Self { folder, canary: Canary::new(prefix), sinks: Sinks::default() }
     }
@@ -142,8 +151,7 @@ impl Cell {
 
     /// Where the canary is that should be nowhere.
     pub fn search(&self) -> Vec<String> {
-        let log = Log::of_process();
-        self.sinks.keep("the log of the test's own process, at TRACE", log.bytes());
+        self.sinks.keep("the log of the test's own process, at TRACE", Log::so_far());
         let places = self.places();
         self.sinks.search(&self.canary, &[&places.config, &places.state, &places.cache, self.path()])
     }

@@ -12,10 +12,11 @@ use tracing_subscriber::fmt::MakeWriter;
 #[derive(Clone, Default)]
 pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
 
+static LOG: OnceLock<Log> = OnceLock::new();
+
 impl Log {
     /// The one log, started at its first use.
     pub(crate) fn of_process() -> &'static Self {
-        static LOG: OnceLock<Log> = OnceLock::new();
         LOG.get_or_init(|| {
             let log = Self::default();
             tracing_subscriber::fmt()
@@ -27,8 +28,9 @@ impl Log {
         })
     }
 
-    pub(crate) fn bytes(&self) -> Vec<u8> {
-        self.0.lock().unwrap().clone()
+    /// What it holds; nothing if it was never started.
+    pub(crate) fn so_far() -> Vec<u8> {
+        LOG.get().map(|log| log.0.lock().unwrap().clone()).unwrap_or_default()
     }
 }
 

@@ -5,8 +5,10 @@ use std::path::PathBuf;
 /// The `hotcell` command of this build.
 pub fn hotcell() -> PathBuf {
     let own = std::env::current_exe().unwrap();
-    // target/debug/deps/NAME-HASH
-    let built = own.ancestors().nth(2).unwrap().join(format!("hotcell{}", std::env::consts::EXE_SUFFIX));
+    // target/debug/deps/NAME-HASH for a test, target/release/NAME for a program.
+    let name = format!("hotcell{}", std::env::consts::EXE_SUFFIX);
+    let folder = own.ancestors().skip(1).find(|folder| !folder.ends_with("deps")).unwrap();
+    let built = folder.join(name);
     assert!(built.is_file(), "{} is not there: run `cargo x test`, which builds it", built.display());
     built
 }
