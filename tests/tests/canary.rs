@@ -1,6 +1,14 @@
 //! The sweep that ends every test can fail: a canary that is put somewhere is found there.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests may panic")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "tests may panic, say what they leave out, and prepare files"
+)]
 
 use std::panic::AssertUnwindSafe;
 

@@ -1,6 +1,14 @@
 //! The command as a person or a script uses it: exit codes, JSON on standard output, everything else on standard error.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests may panic")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "tests may panic, say what they leave out, and prepare files"
+)]
 
 use hotcell_tests::Cell;
 use hotcell_tests::Raw;

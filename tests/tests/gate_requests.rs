@@ -1,6 +1,14 @@
 //! What a hostile guest asks of the gate, and what reaches the server of it: looked at byte for byte.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests may panic")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "tests may panic, say what they leave out, and prepare files"
+)]
 
 use hotcell_protocol::Code;
 use hotcell_tests::Raw;

@@ -2,7 +2,15 @@
 //!
 //! The tool is `by-hand`, written with plain `wit-bindgen`: whoever writes in another language has no more than that.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests may panic")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "tests may panic, say what they leave out, and prepare files"
+)]
 
 use hotcell_tests::Cell;
 use hotcell_tests::Jupyter;

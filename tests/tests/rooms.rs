@@ -3,9 +3,11 @@
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::panic,
     clippy::indexing_slicing,
+    clippy::print_stdout,
     clippy::disallowed_methods,
-    reason = "tests may panic and read files"
+    reason = "tests may panic, say what they leave out, and prepare files"
 )]
 
 use std::path::Path;

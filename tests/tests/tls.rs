@@ -1,6 +1,14 @@
 //! TLS: certificates that nobody vouches for get no token; those of the operator's own authority do.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests may panic")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "tests may panic, say what they leave out, and prepare files"
+)]
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;

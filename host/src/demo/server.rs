@@ -14,10 +14,8 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::http::StatusCode;
 use axum::http::header;
-use axum::response::ErrorResponse;
 use axum::response::IntoResponse;
 use axum::response::Response;
-use axum::response::Result;
 use axum::routing::get;
 use serde_json::Value;
 use serde_json::json;
@@ -29,6 +27,9 @@ pub(crate) struct Server {
     state: Arc<Shared>,
     task: tokio::task::JoinHandle<()>,
 }
+
+/// The answer to a request without the token.
+type Refused = (StatusCode, Json<Value>);
 
 struct Shared {
     token: String,
@@ -89,14 +90,14 @@ impl Shared {
     }
 
     /// Counts the request, and answers 401 as GitHub does where the token is missing or wrong.
-    fn admit(&self, headers: &HeaderMap) -> Result<(), ErrorResponse> {
+    fn admit(&self, headers: &HeaderMap) -> Result<(), Refused> {
         let wanted = format!("Bearer {}", self.token);
         if headers.get(header::AUTHORIZATION).is_some_and(|value| value.as_bytes() == wanted.as_bytes()) {
             self.seen().authorised += 1;
             return Ok(());
         }
         self.seen().refused += 1;
-        Err((StatusCode::UNAUTHORIZED, Json(json!({"message": "Bad credentials", "status": "401"}))).into())
+        Err((StatusCode::UNAUTHORIZED, Json(json!({"message": "Bad credentials", "status": "401"}))))
     }
 
     fn issue(&self, number: u32, title: &str, owner: &str, repo: &str) -> Value {
@@ -116,7 +117,7 @@ async fn list(
     State(state): State<Arc<Shared>>,
     Path((owner, repo)): Path<(String, String)>,
     headers: HeaderMap,
-) -> Result<Json<Value>> {
+) -> Result<Json<Value>, Refused> {
     state.admit(&headers)?;
     let mut issues = vec![
         state.issue(2, "The window of the cell has a scratch", &owner, &repo),
@@ -132,7 +133,7 @@ async fn create(
     Path((owner, repo)): Path<(String, String)>,
     headers: HeaderMap,
     Json(body): Json<Value>,
-) -> Result<(StatusCode, Json<Value>)> {
+) -> Result<(StatusCode, Json<Value>), Refused> {
     state.admit(&headers)?;
     let number = {
         let mut seen = state.seen();
@@ -144,7 +145,7 @@ async fn create(
 }
 
 /// Sends every request header back, the credential too: a debug page left in production.
-async fn echo(State(state): State<Arc<Shared>>, headers: HeaderMap) -> Result<Json<Value>> {
+async fn echo(State(state): State<Arc<Shared>>, headers: HeaderMap) -> Result<Json<Value>, Refused> {
     state.admit(&headers)?;
     let shown: serde_json::Map<_, _> = headers
         .iter()
@@ -154,7 +155,7 @@ async fn echo(State(state): State<Arc<Shared>>, headers: HeaderMap) -> Result<Js
 }
 
 /// Redirects to another origin with the credential in the URL: an open redirect of the worst kind.
-async fn redirect(State(state): State<Arc<Shared>>, headers: HeaderMap) -> Result<Response> {
+async fn redirect(State(state): State<Arc<Shared>>, headers: HeaderMap) -> Result<Response, Refused> {
     state.admit(&headers)?;
     let location = format!("https://elsewhere.example/collect?token={}", state.token);
     Ok((StatusCode::FOUND, [(header::LOCATION, location)]).into_response())

@@ -37,9 +37,13 @@ pub(crate) fn all(args: &[String]) -> Done {
     say::step("tests");
     let mut tests = places::cargo();
     match output(Command::new("cargo").args(["nextest", "--version"])) {
-        Some(_) => tests.args(["nextest", "run", "--workspace"]),
-        None => tests.args(["test", "--workspace", "--tests"]),
+        Some(_) => tests.args(["nextest", "run"]),
+        None => tests.args(["test", "--tests"]),
     };
+    // Cargo takes `--package` beside `--workspace`, and tests all the same.
+    if !runners.iter().any(|arg| arg == "-p" || arg.starts_with("--package")) {
+        tests.arg("--workspace");
+    }
     shown(tests.args(runners).env("HOTCELL_GUESTS", places::guests()).env(servers::VARIABLE, servers))
 }
 
