@@ -19,6 +19,7 @@ use hotcell_protocol::LogLine;
 use hotcell_protocol::Progress;
 use hotcell_protocol::Refusal;
 use hotcell_protocol::Verdict;
+use hotcell_protocol::limits;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -67,28 +68,44 @@ impl Watcher for Unwatched {
 /// A refusal where nothing ran: unknown tool or action, a tool that is not what was granted, a store that cannot be opened,
 /// an argument that holds a credential. What ends a call that runs is in [`Called::outcome`].
 pub async fn call(host: &Host, request: Request, watcher: Arc<dyn Watcher>) -> Result<Called, Refusal> {
-    let Request { tool, action, arguments, deadline } = request;
-    let granted = host.catalog().find(&tool)?;
-    let loaded = host.tool(&granted)?;
-    let grant = grant_of(&granted, &action)?;
+    let granted = host.catalog().find(&request.tool)?;
+    let action = request.action.clone();
+    match run(host, &granted, request, watcher).await {
+        Ok(called) => {
+            record(host, &granted, &action, &called)?;
+            Ok(called)
+        }
+        Err(refusal) => {
+            record_refused(host, &granted, &action, &refusal)?;
+            Err(refusal)
+        }
+    }
+}
+
+/// The call itself. A refusal from here means that nothing ran.
+async fn run(host: &Host, granted: &Granted, request: Request, watcher: Arc<dyn Watcher>) -> Result<Called, Refusal> {
+    let Request { action, arguments, deadline, .. } = request;
+    let loaded = host.tool(granted)?;
+    hotcell_sandbox::find_action(loaded.description(), &action)?;
+    let grant = grant_of(granted, &action)?;
     let gate = host.gate(&grant)?;
     // An agent that pastes a token into an argument would hand it to the guest (threat G13).
     if holds_secret(&arguments, |bytes| gate.holds_secret(bytes)) {
         return Err(secret_argument());
     }
 
-    let mut limits = host.limits();
-    limits.deadline = deadline.unwrap_or(limits.deadline);
-    let session =
-        Arc::new(Session::new(Arc::clone(&gate), grant, Instant::now() + limits.deadline, limits.requests, watcher));
-    let request = CallRequest { action: action.clone(), arguments, limits };
+    let mut own = host.limits();
+    own.deadline = deadline.unwrap_or(own.deadline);
+    let now = Instant::now();
+    // A span that the clock cannot hold is the usual one.
+    let until = now.checked_add(own.deadline).unwrap_or(now + limits::DEADLINE);
+    let session = Arc::new(Session::new(Arc::clone(&gate), grant, until, own.requests, watcher));
+    let request = CallRequest { action, arguments, limits: own };
     let mut outcome = host.sandbox()?.call(&loaded, request, Arc::clone(&session) as _).await;
     outcome.verdict = withhold_secrets(outcome.verdict, |bytes| gate.holds_secret(bytes));
 
     let (requests, refusals) = session.finish();
-    let called = Called { id: new_id()?, outcome, requests, refusals };
-    record(host, &granted, &action, &called)?;
-    Ok(called)
+    Ok(Called { id: new_id()?, outcome, requests, refusals })
 }
 
 /// What the action may use, from the grant that a person gave.
@@ -179,18 +196,21 @@ fn record(host: &Host, granted: &Granted, action: &str, called: &Called) -> Resu
     tracing::info!(tool = granted.name, action, verdict, ms, "call");
     let call = Event::Call { verdict, refused, requests: called.requests.len(), ms, memory_bytes: cost.memory_bytes };
     let events = called.requests.iter().map(Event::Request).chain([call]);
-    for event in events {
-        let at = jiff::Timestamp::now();
-        host.record().add(&Line {
-            at,
-            call: &called.id,
-            tool: &granted.name,
-            digest: granted.digest,
-            action,
-            event,
-        })?;
-    }
-    Ok(())
+    events.into_iter().try_for_each(|event| add(host, granted, action, &called.id, event))
+}
+
+/// Writes a call that was refused before anything ran.
+fn record_refused(host: &Host, granted: &Granted, action: &str, refusal: &Refusal) -> Result<(), Refusal> {
+    tracing::info!(tool = granted.name, refused = refusal.code.as_str(), "call");
+    let event = Event::Call { verdict: "refused", refused: Some(refusal.code), requests: 0, ms: 0, memory_bytes: 0 };
+    // What is no action of the tool may be any text.
+    let action = if refusal.code == Code::UnknownAction { "" } else { action };
+    add(host, granted, action, &new_id()?, event)
+}
+
+fn add(host: &Host, granted: &Granted, action: &str, call: &str, event: Event<'_>) -> Result<(), Refusal> {
+    let at = jiff::Timestamp::now();
+    host.record().add(&Line { at, call, tool: &granted.name, digest: granted.digest, action, event })
 }
 
 #[cfg(test)]

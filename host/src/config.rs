@@ -1,5 +1,6 @@
 //! The operator's `config.toml`: services, limits, network.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use cap_std::fs::Dir;
@@ -10,11 +11,13 @@ use hotcell_protocol::Refusal;
 use hotcell_protocol::limits;
 use serde::Deserialize;
 
+use crate::catalog::place;
 use crate::catalog::toml_mistake;
 use crate::folders;
 
 /// The file's name in the config folder.
 pub(crate) const FILE: &str = "config.toml";
+const MIB: usize = 1024 * 1024;
 const FILE_BYTES: usize = 1024 * 1024;
 
 /// What the operator decided.
@@ -43,10 +46,10 @@ struct Raw {
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawLimits {
-    deadline_seconds: Option<u64>,
-    cpu_seconds: Option<u64>,
-    memory_mib: Option<usize>,
-    requests: Option<u32>,
+    deadline_seconds: Option<toml::Spanned<u64>>,
+    cpu_seconds: Option<toml::Spanned<u64>>,
+    memory_mib: Option<toml::Spanned<u64>>,
+    requests: Option<toml::Spanned<u64>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -69,7 +72,7 @@ impl Config {
             .map_err(|_| Refusal::new(Code::BadConfig, "config.toml is not UTF-8", "save it as UTF-8"))?;
         let raw: Raw = toml::from_str(&text).map_err(|error| toml_mistake(&text, FILE, &error))?;
         let extra_roots = raw.network.extra_roots.map(|name| roots(folder, &name)).transpose()?;
-        Ok(Self { services: Services::parse(&text, FILE)?, limits: raw.limits.read()?, extra_roots })
+        Ok(Self { services: Services::parse(&text, FILE)?, limits: raw.limits.read(&text)?, extra_roots })
     }
 }
 
@@ -84,39 +87,57 @@ fn roots(folder: &Dir, name: &str) -> Result<Vec<u8>, Refusal> {
 }
 
 impl RawLimits {
-    fn read(&self) -> Result<Limits, Refusal> {
+    fn read(&self, text: &str) -> Result<Limits, Refusal> {
         let default = Limits::default();
+        let number = |field: &str, value: &Option<toml::Spanned<u64>>, range: RangeInclusive<u64>| match value {
+            None => Ok(None),
+            Some(value) if range.contains(value.get_ref()) => Ok(Some(*value.get_ref())),
+            Some(value) => Err(out_of_range(text, field, value.span().start, &range)),
+        };
+        let seconds = |field: &str, value: &Option<toml::Spanned<u64>>, default: Duration| {
+            number(field, value, 1..=3600).map(|seconds| seconds.map_or(default, Duration::from_secs))
+        };
+        let most_mib = u64::try_from(limits::MEMORY_BYTES / MIB).unwrap_or(u64::MAX);
+        let memory = number("limits.memory_mib", &self.memory_mib, 1..=most_mib)?;
+        let requests = number("limits.requests", &self.requests, 0..=10_000)?;
         Ok(Limits {
-            deadline: seconds("limits.deadline_seconds", self.deadline_seconds, default.deadline)?,
-            cpu_time: seconds("limits.cpu_seconds", self.cpu_seconds, default.cpu_time)?,
-            memory_bytes: match self.memory_mib {
-                None => default.memory_bytes,
-                Some(mib @ 1..=1024) if mib * 1024 * 1024 <= limits::MEMORY_BYTES => mib * 1024 * 1024,
-                Some(_) => {
-                    return Err(out_of_range(
-                        "limits.memory_mib",
-                        &format!("1 to {}", limits::MEMORY_BYTES / 1024 / 1024),
-                    ));
-                }
-            },
-            requests: match self.requests {
-                None => default.requests,
-                Some(count @ 0..=10_000) => count,
-                Some(_) => return Err(out_of_range("limits.requests", "0 to 10000")),
-            },
+            deadline: seconds("limits.deadline_seconds", &self.deadline_seconds, default.deadline)?,
+            cpu_time: seconds("limits.cpu_seconds", &self.cpu_seconds, default.cpu_time)?,
+            memory_bytes: memory
+                .and_then(|mib| usize::try_from(mib).ok())
+                .map_or(default.memory_bytes, |mib| mib * MIB),
+            requests: requests.and_then(|count| u32::try_from(count).ok()).unwrap_or(default.requests),
             ..default
         })
     }
 }
 
-fn seconds(field: &str, value: Option<u64>, default: Duration) -> Result<Duration, Refusal> {
-    match value {
-        None => Ok(default),
-        Some(seconds @ 1..=3600) => Ok(Duration::from_secs(seconds)),
-        Some(_) => Err(out_of_range(field, "1 to 3600")),
-    }
+fn out_of_range(text: &str, field: &str, start: usize, range: &RangeInclusive<u64>) -> Refusal {
+    Refusal::new(
+        Code::BadConfig,
+        format!("{}: `{field}` is out of range", place(text, FILE, start)),
+        format!("use {} to {}", range.start(), range.end()),
+    )
 }
 
-fn out_of_range(field: &str, range: &str) -> Refusal {
-    Refusal::new(Code::BadConfig, format!("config.toml: `{field}` is out of range"), format!("use {range}"))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limits_of(text: &str) -> Result<Limits, Refusal> {
+        let raw: Raw = toml::from_str(text).unwrap();
+        raw.limits.read(text)
+    }
+
+    #[test]
+    fn limits_are_read_and_what_is_out_of_range_is_named_with_its_place() {
+        let limits = limits_of("[limits]\nmemory_mib = 5\nrequests = 0\ndeadline_seconds = 7\n").unwrap();
+        assert_eq!((limits.memory_bytes, limits.requests, limits.deadline), (5 * MIB, 0, Duration::from_secs(7)));
+        assert_eq!(limits_of("").unwrap(), Limits::default());
+        for (key, range) in [("memory_mib", "1 to 64"), ("requests", "0 to 10000"), ("cpu_seconds", "1 to 3600")] {
+            let refusal = limits_of(&format!("[limits]\n  {key} = 99999\n")).unwrap_err();
+            assert!(refusal.message.starts_with("config.toml, line 2, column "), "{}", refusal.message);
+            assert!(refusal.message.contains(key) && refusal.hint.contains(range), "{refusal:?}");
+        }
+    }
 }

@@ -85,6 +85,9 @@ pub(crate) fn own_folder(path: &Path) -> Result<Dir, Refusal> {
 fn refuse_if_open_to_others(dir: &Dir, unusable: &dyn Fn(String) -> Refusal) -> Result<(), Refusal> {
     use cap_std::fs::MetadataExt as _;
     let metadata = dir.dir_metadata().map_err(|error| unusable(format!("cannot be read: {}", error.kind())))?;
+    if metadata.uid() != rustix::process::geteuid().as_raw() {
+        return Err(unusable("belongs to another user".into()));
+    }
     if metadata.mode() & 0o077 != 0 {
         return Err(unusable(format!("is open to other users (mode {:o})", metadata.mode() & 0o777)));
     }

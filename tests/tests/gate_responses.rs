@@ -166,6 +166,21 @@ async fn g14_the_audit_record_says_what_happened_and_holds_no_query_value_or_bod
     assert_eq!(lines[0]["status"], 200);
     assert_eq!(lines[0]["call"], lines[1]["call"]);
     assert!(!text.contains("private") && !text.contains("answers-body"), "{text}");
+
+    // What never ran is on record too, and so is where a refused request would have gone.
+    let elsewhere = json!({"method": "get", "url": "https://evil.example/private", "headers": [], "body": null});
+    asks(&hotcell, elsewhere).await.0.unwrap_err();
+    hotcell.call("hostile", "say", json!({"text": scene.cell.canary().token()})).await.unwrap_err();
+    hotcell.call("hostile", "private-action", json!({})).await.unwrap_err();
+    let text = std::fs::read_to_string(scene.cell.places().state.join("audit/audit.jsonl")).unwrap();
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(
+        (&lines[2]["origin"], &lines[2]["refused"]),
+        (&json!("https://evil.example"), &json!("origin-not-granted"))
+    );
+    assert_eq!((&lines[4]["action"], &lines[4]["refused"]), (&json!("say"), &json!("leak-stopped")));
+    assert_eq!((&lines[5]["action"], &lines[5]["refused"]), (&json!(""), &json!("unknown-action")));
+    assert!(!text.contains("private"), "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -198,3 +198,17 @@ async fn g13_an_argument_with_a_credential_is_refused_and_a_result_with_one_is_w
     let said = hotcell.call("hostile", "say", json!({"text": "harmless"})).await.unwrap();
     assert_eq!(said.outcome.verdict, Verdict::Returned(json!("harmless")));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn e11_a_result_with_a_credential_is_withheld_wherever_the_tool_had_it_from() {
+    let cell = Cell::new("up_");
+    let hotcell = Embedded::new(&cell, CONFIG);
+    // With something granted: for an action that reaches nothing outside, the store is not even opened.
+    let manifest = "name = \"hostile\"\nversion = \"1\"\ninert_imports = [\"wasi:sockets\"]\n\
+                    [actions.big-result]\nservices = { upstream = [\"use\"] }\n";
+    hotcell.install("hostile", Some(manifest));
+    assert!(hotcell.returns("hostile", "big-result", json!({"mebibytes": 1})).await.is_string());
+    // A token that the tool can make by itself: no server, no argument is needed to have it in the result.
+    hotcell.host.sign_in("upstream", "x".repeat(40), &["use".to_owned()], None).unwrap();
+    hotcell.is_stopped("hostile", "big-result", json!({"mebibytes": 1}), Code::LeakStopped).await;
+}

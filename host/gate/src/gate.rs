@@ -41,7 +41,7 @@ impl Gate {
         store: Option<Arc<AuthStore>>,
         extra_roots: Option<&[u8]>,
     ) -> Result<Self, Refusal> {
-        let secrets = RwLock::new(Arc::new(Secrets::new(Vec::new())?));
+        let secrets = RwLock::new(Arc::new(Secrets::new(Vec::new())));
         let gate = Self { services, store, network: Network::new(extra_roots)?, secrets, strikes: Strikes::default() };
         gate.secrets()?;
         Ok(gate)
@@ -82,15 +82,14 @@ impl Gate {
     /// Whether the bytes hold a live secret of the store. True if that cannot be found out: what cannot be scanned does not pass.
     #[must_use]
     pub fn holds_secret(&self, bytes: &[u8]) -> bool {
-        self.secrets().map_or(true, |secrets| secrets.in_bytes(bytes))
+        self.secrets().map_or(true, |secrets| secrets.are_in(bytes))
     }
 
     /// A tool that got hold of a secret elsewhere may not send it anywhere (threat G13).
     fn refuse_secrets_in(&self, asked: &Asked) -> Result<(), Refusal> {
         let secrets = self.secrets()?;
         let texts = asked.headers.iter().flat_map(|header| [header.name.as_bytes(), header.value.as_bytes()]);
-        let found =
-            texts.chain([asked.url.as_bytes()]).chain(asked.body.as_deref()).any(|bytes| secrets.in_bytes(bytes));
+        let found = texts.chain([asked.url.as_bytes()]).chain(asked.body.as_deref()).any(|bytes| secrets.are_in(bytes));
         if found {
             return Err(Refusal::new(
                 Code::LeakStopped,
@@ -111,7 +110,7 @@ impl Gate {
         if known.are_of(&tokens) {
             return Ok(known);
         }
-        let fresh = Arc::new(Secrets::new(tokens)?);
+        let fresh = Arc::new(Secrets::new(tokens));
         *self.secrets.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&fresh);
         Ok(fresh)
     }

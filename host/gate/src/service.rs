@@ -129,6 +129,11 @@ impl Services {
         Ok(())
     }
 
+    /// The services that have this origin, granted or not.
+    pub(crate) fn owners(&self, origin: &Origin) -> impl Iterator<Item = &Service> {
+        self.by_name.values().filter(|service| service.origins.contains(origin))
+    }
+
     pub(crate) fn find(&self, name: &str) -> Option<&Service> {
         self.by_name.get(name)
     }

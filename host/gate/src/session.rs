@@ -24,6 +24,7 @@ use crate::gate::Gate;
 use crate::network::Received;
 use crate::policy::Allowed;
 use crate::policy::Grant;
+use crate::policy::url;
 
 /// Refusals of one call that are kept for the person who runs it. A tool can ask for many; the first ones say enough.
 const REFUSALS: usize = 8;
@@ -46,7 +47,7 @@ pub struct RequestRecord {
     pub service: Option<String>,
     /// The scope whose token it carried, if any.
     pub scope: Option<String>,
-    /// The origin, once the URL was read.
+    /// The origin, if the URL could be read.
     pub origin: Option<String>,
     /// The rule that allowed it, as the operator wrote it.
     pub rule: Option<String>,
@@ -70,13 +71,13 @@ pub(crate) struct Trace(RequestRecord);
 impl Trace {
     pub(crate) fn asked(&mut self, asked: &Asked) {
         self.0.bytes_out = asked.body.as_ref().map_or(0, Vec::len);
+        self.0.origin = url::parse(&asked.url).ok().map(|target| target.origin.to_string());
     }
 
     pub(crate) fn allowed(&mut self, allowed: &Allowed) {
         self.0.service.clone_from(&allowed.terms.service);
         self.0.scope.clone_from(&allowed.terms.scope);
         self.0.rule = Some(allowed.terms.rule.clone());
-        self.0.origin = Some(allowed.target.origin.to_string());
     }
 
     pub(crate) fn received(&mut self, received: &Received) {

@@ -7,7 +7,7 @@
 pub fn visible(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
-        if c.is_control() || is_bidi_or_invisible(c) {
+        if is_odd(c) {
             out.extend(c.escape_default());
         } else {
             out.push(c);
@@ -26,6 +26,12 @@ pub fn cut(text: &str, bytes: usize) -> String {
     let mut out = text.get(..end).unwrap_or_default().to_owned();
     out.push('…');
     out
+}
+
+/// Whether a character steers a terminal, reorders what a person reads, or cannot be seen.
+#[must_use]
+pub fn is_odd(c: char) -> bool {
+    c.is_control() || is_bidi_or_invisible(c)
 }
 
 /// Unicode bidirectional controls (UAX #9), zero-width characters, tags and line separators.

@@ -118,15 +118,21 @@ fn bad(file: &str, what: String, repair: &str) -> Refusal {
     Refusal::new(Code::BadConfig, format!("{file}: {what}"), repair)
 }
 
-/// A mistake in TOML text, with line and column.
-pub(crate) fn toml_mistake(text: &str, file: &str, error: &toml::de::Error) -> Refusal {
-    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+/// File, line and column of a byte.
+pub(crate) fn place(text: &str, file: &str, start: usize) -> String {
+    let before = text.get(..start).unwrap_or_default();
     let line = before.matches('\n').count() + 1;
     let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    format!("{file}, line {line}, column {column}")
+}
+
+/// A mistake in TOML text, with line and column.
+pub(crate) fn toml_mistake(text: &str, file: &str, error: &toml::de::Error) -> Refusal {
+    let start = error.span().map_or(0, |span| span.start);
     let reason = error.message().replace('\n', "; ");
     Refusal::new(
         Code::BadConfig,
-        format!("{file}, line {line}, column {column}: {}", visible(&reason)),
+        format!("{}: {}", place(text, file, start), visible(&reason)),
         "correct that line; nothing was changed",
     )
 }

@@ -4,6 +4,8 @@ use hotcell_protocol::Action;
 use hotcell_protocol::Code;
 use hotcell_protocol::Refusal;
 use hotcell_protocol::Type;
+use hotcell_protocol::text::cut;
+use hotcell_protocol::text::visible;
 use serde_json::Map;
 use serde_json::Value;
 
@@ -37,7 +39,7 @@ pub(super) fn from_pairs(action: &Action, pairs: &[String]) -> Result<Value, Ref
         let Some((name, text)) = pair.split_once('=') else {
             return Err(Refusal::new(
                 Code::BadArguments,
-                format!("--arg `{pair}` has no `=`"),
+                format!("--arg `{}` has no `=`", cut(&visible(pair), 40)),
                 "write it as --arg name=value",
             ));
         };

@@ -91,7 +91,10 @@ async fn dispatch(command: Command) -> Result<Exit, Refusal> {
         Command::Auth(Auth::Status(args)) => auth::status(&host()?, &args),
         Command::Auth(Auth::Logout(args)) => auth::logout(&host()?, &args).map(done),
         Command::Completions(args) => {
-            clap_complete::generate(args.shell, &mut Cli::command(), "hotcell", &mut std::io::stdout());
+            // Into memory first: the library panics where its reader stops reading.
+            let mut script = Vec::new();
+            clap_complete::generate(args.shell, &mut Cli::command(), "hotcell", &mut script);
+            output::line(String::from_utf8_lossy(&script).trim_end());
             Ok(Exit::Done)
         }
     }

@@ -7,8 +7,12 @@ mod server;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
 
 use hotcell_protocol::Code;
+use hotcell_protocol::LogLine;
+use hotcell_protocol::Progress;
 use hotcell_protocol::Refusal;
 use hotcell_protocol::Verdict;
 use hotcell_protocol::text::cut;
@@ -20,7 +24,7 @@ use crate::Called;
 use crate::Host;
 use crate::Places;
 use crate::Request;
-use crate::Unwatched;
+use crate::Watcher;
 use crate::cli::Exit;
 use crate::cli::args;
 use crate::cli::output;
@@ -171,6 +175,20 @@ fn install(host: &Host, tools: &Path, tool: &str) -> Result<(), Refusal> {
     crate::cli::install(host, &args::Install { file, manifest: None, yes: true, json: false })
 }
 
+/// Keeps what a tool logs, for the search at the end.
+#[derive(Default)]
+struct Lines(Mutex<Vec<String>>);
+
+impl Watcher for Lines {
+    fn log(&self, line: &LogLine) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(line.text.clone());
+    }
+
+    fn progress(&self, progress: &Progress) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(progress.note.clone());
+    }
+}
+
 /// Calls an action and shows the command that does the same.
 async fn call(
     host: &Host,
@@ -181,8 +199,10 @@ async fn call(
 ) -> Result<Called, Refusal> {
     output::dim(&format!("$ hotcell call {tool} {action} --json '{arguments}'"));
     let request = Request { tool: tool.into(), action: action.into(), arguments, deadline: None };
-    let called = crate::call(host, request, Arc::new(Unwatched)).await?;
+    let lines = Arc::new(Lines::default());
+    let called = crate::call(host, request, Arc::clone(&lines) as _).await?;
     said.push(serde_json::to_string(&called).unwrap_or_default());
+    said.push(lines.0.lock().unwrap_or_else(PoisonError::into_inner).join("\n"));
     Ok(called)
 }
 
@@ -248,7 +268,7 @@ fn search(folder: &Path, said: &[String], token: &str) -> Result<(usize, Vec<Str
     for (number, text) in said.iter().enumerate() {
         searched += 1;
         if holds(text.as_bytes()) {
-            found.push(format!("the outcome of call {}", number + 1));
+            found.push(format!("the {} of call {}", if number % 2 == 0 { "outcome" } else { "log" }, number / 2 + 1));
         }
     }
     for (path, bytes) in files_below(folder)? {

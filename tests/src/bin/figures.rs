@@ -12,6 +12,7 @@
     reason = "a measurement, not the product"
 )]
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 use std::process::Stdio;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
 
+use hotcell_gate::Gate;
 use hotcell_protocol::Answer;
 use hotcell_protocol::Asked;
 use hotcell_protocol::CallRequest;
@@ -31,9 +33,14 @@ use hotcell_protocol::Verdict;
 use hotcell_protocol::Waiting;
 use hotcell_sandbox::Options;
 use hotcell_sandbox::Sandbox;
+use hotcell_tests::Canary;
 use hotcell_tests::Cell;
 use hotcell_tests::Embedded;
 use hotcell_tests::programs;
+use hotcell_vault::AuthStore;
+use hotcell_vault::Key;
+use hotcell_vault::NewToken;
+use hotcell_vault::Secret;
 use serde_json::Value;
 use serde_json::json;
 use wasmtime::Config;
@@ -62,6 +69,7 @@ fn main() {
     println!("{:<58} {:>10} {:>10}", "", "p50", "p99");
     runtime.block_on(calls(&cell));
     processes(&cell);
+    scan();
 }
 
 async fn calls(cell: &Cell) {
@@ -147,6 +155,40 @@ fn processes(cell: &Cell) {
             &format!("whole process: hotcell {}", args.join(" ")),
             &Spread::of((0..PROCESSES).map(|_| run(args)).collect()),
         );
+    }
+}
+
+/// The scan for secrets, as every response goes through it.
+fn scan() {
+    let issue = |number: usize| {
+        json!({"number": number, "title": format!("Issue {number} of the window"), "state": "open", "locked": false,
+               "url": format!("https://api.example.com/repos/hotcell/demo/issues/{number}"), "comments": number % 7,
+               "user": {"login": "ada", "id": 31_415 + number, "node_id": "MDQ6VXNlcjMxNDE1"},
+               "body": "The manipulators squeak when they are moved to the left; oil did not help."})
+    };
+    let text = Value::from((0..25_000).map(issue).collect::<Vec<_>>()).to_string();
+    let megabytes = text.len() as f64 / 1e6;
+    for tokens in [1, 100] {
+        let cell = Cell::quiet();
+        std::fs::create_dir_all(cell.places().state).unwrap();
+        let dir = cap_std::fs::Dir::open_ambient_dir(cell.places().state, cap_std::ambient_authority()).unwrap();
+        dir.set_permissions(".", cap_std::fs::PermissionsExt::from_mode(0o700)).unwrap();
+        let store = AuthStore::open(dir, &Key::Memory([1; 32])).unwrap();
+        for number in 0..tokens {
+            let access = Secret::new(Canary::new("ghp_").token().to_owned().into()).unwrap();
+            let token = NewToken { access, refresh: None, expires_in: None, scopes: BTreeSet::new() };
+            store.set_token(&format!("service{number}"), &token).unwrap();
+        }
+        let gate = Gate::new(Arc::default(), Some(Arc::new(store)), None).unwrap();
+        let mut times = Vec::new();
+        for _ in 0..20 {
+            let started = Instant::now();
+            assert!(!gate.holds_secret(text.as_bytes()));
+            times.push(started.elapsed());
+        }
+        let spread = Spread::of(times);
+        let rate = megabytes / (spread.p50 / 1e6);
+        println!("{:<58} {rate:>7.0} MB/s", format!("scan of {megabytes:.1} MB of JSON for {tokens} tokens"));
     }
 }
 

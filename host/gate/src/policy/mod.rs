@@ -45,6 +45,10 @@ pub(crate) struct Terms {
 pub(crate) fn check(services: &Services, grant: &Grant, asked: Asked) -> Result<Allowed, Refusal> {
     let body = bounded(asked.body)?;
     let target = url::parse(&asked.url)?;
+    // What any service always denies beats every rule of every other.
+    if let Some(denied) = services.owners(&target.origin).find_map(|service| denied(service, &target)) {
+        return Err(denied);
+    }
     let named = grant.services.iter().filter_map(|(name, scopes)| Some((services.find(name)?, scopes)));
     let mut nearest = None;
     for (service, scopes) in named.filter(|(service, _)| service.origins.contains(&target.origin)) {
@@ -53,12 +57,12 @@ pub(crate) fn check(services: &Services, grant: &Grant, asked: Asked) -> Result<
                 let headers = headers::check(&asked.headers, &service.request_headers)?;
                 return Ok(Allowed { method: asked.method, target, headers, body, terms });
             }
-            // A service that always denies the path beats every other rule.
-            Err(Miss::Denied(refusal)) => return Err(refusal),
-            Err(Miss::Other(refusal)) => nearest = Some(refusal),
+            Err(refusal) => nearest = Some(refusal),
         }
     }
-    if let Some(rule) = grant.public.iter().find(|rule| rule.allows(asked.method, &target)) {
+    // An origin that became a service's after the grant is no public one any more.
+    let is_public = services.owners(&target.origin).next().is_none();
+    if let Some(rule) = grant.public.iter().find(|rule| is_public && rule.allows(asked.method, &target)) {
         let headers = headers::check(&asked.headers, &[])?;
         let terms = Terms { service: None, scope: None, rule: rule.to_string() };
         return Ok(Allowed { method: asked.method, target, headers, body, terms });
@@ -77,9 +81,14 @@ fn bounded(body: Option<Vec<u8>>) -> Result<Option<Vec<u8>>, Refusal> {
     Ok(body)
 }
 
-enum Miss {
-    Denied(Refusal),
-    Other(Refusal),
+/// The refusal of a path that a service always denies to tools.
+fn denied(service: &Service, target: &Target) -> Option<Refusal> {
+    let template = service.deny.iter().find(|template| template.denies(&target.segments))?;
+    Some(Refusal::new(
+        Code::PathNotGranted,
+        format!("{} always denies {template} to tools", service.name),
+        format!("nothing to repair for the tool; the operator wrote it into `deny` of [service.{}]", service.name),
+    ))
 }
 
 /// Whether a service that has the origin allows the request, for an action with these scopes.
@@ -88,14 +97,7 @@ fn within<'a>(
     scopes: impl Iterator<Item = &'a str>,
     method: Method,
     target: &Target,
-) -> Result<Terms, Miss> {
-    if let Some(denied) = service.deny.iter().find(|template| template.covers(&target.segments)) {
-        return Err(Miss::Denied(Refusal::new(
-            Code::PathNotGranted,
-            format!("{} always denies {denied} to tools", service.name),
-            format!("nothing to repair for the tool; the operator wrote it into `deny` of [service.{}]", service.name),
-        )));
-    }
+) -> Result<Terms, Refusal> {
     let terms = |scope: Option<&str>, rule: &template::Rule| Terms {
         service: Some(service.name.clone()),
         scope: scope.map(str::to_owned),
@@ -111,7 +113,7 @@ fn within<'a>(
     if let Some(rule) = service.anonymous.iter().find(|rule| rule.allows(method, &target.segments)) {
         return Ok(terms(None, rule));
     }
-    Err(Miss::Other(missed(service, &held, method, target)))
+    Err(missed(service, &held, method, target))
 }
 
 /// Why no rule matched: the scope is missing, the method is another, or the path is granted to nobody.

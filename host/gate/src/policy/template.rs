@@ -32,6 +32,16 @@ pub(crate) struct Rule {
     template: Template,
 }
 
+impl Segment {
+    fn to_lower(&self) -> Self {
+        match self {
+            Self::Literal(text) => Self::Literal(text.to_ascii_lowercase()),
+            Self::OneOf(texts) => Self::OneOf(texts.iter().map(|text| text.to_ascii_lowercase()).collect()),
+            Self::Any => Self::Any,
+        }
+    }
+}
+
 impl Template {
     /// Reads a template; the error says what is wrong.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
@@ -63,6 +73,17 @@ impl Template {
     /// Whether a path matches as something denied: an open template covers its own root too.
     pub(crate) fn covers(&self, path: &[String]) -> bool {
         self.matches(path) || self.open && path.len() == self.segments.len() && self.begins(path)
+    }
+
+    /// Whether a path is denied: as [`Template::covers`], and read as the most lenient server would, which ignores case and a
+    /// slash at the end. What is allowed is compared to the letter; what is denied must not hang on how it is spelt.
+    pub(crate) fn denies(&self, path: &[String]) -> bool {
+        let lower = |path: &[String]| path.iter().map(|part| part.to_ascii_lowercase()).collect::<Vec<_>>();
+        let segments = self.segments.iter().map(Segment::to_lower).collect();
+        let template = Self { segments, open: self.open, text: String::new() };
+        let path = lower(path);
+        let without_slash = path.split_last().filter(|(last, _)| last.is_empty()).map(|(_, before)| before);
+        template.covers(&path) || without_slash.is_some_and(|path| template.covers(path))
     }
 
     fn begins(&self, path: &[String]) -> bool {
@@ -185,10 +206,13 @@ mod tests {
     #[test]
     fn a_denied_folder_is_denied_itself() {
         let template = Template::parse("/auth/v1/**").unwrap();
-        for denied in ["/auth/v1", "/auth/v1/", "/auth/v1/token", "/auth/v1/a/b"] {
-            assert!(template.covers(&path(denied)), "{denied}");
+        for denied in ["/auth/v1", "/auth/v1/", "/auth/v1/token", "/auth/v1/a/b", "/AUTH/v1", "/Auth/V1/Token/"] {
+            assert!(template.denies(&path(denied)), "{denied}");
         }
-        assert!(!template.covers(&path("/auth/v2/token")));
+        assert!(!template.denies(&path("/auth/v2/token")));
+        let closed = Template::parse("/Login/{kind:A|b}").unwrap();
+        assert!(closed.denies(&path("/login/a/")) && closed.denies(&path("/LOGIN/B")));
+        assert!(!closed.denies(&path("/login/c")) && !closed.denies(&path("/login/a/x")));
     }
 
     #[test]

@@ -4,25 +4,20 @@
 //! where the token was sent. Whole tokens only, never fragments: a scan for fragments is an oracle that gives the token
 //! away character by character (threat E12).
 
-use std::sync::Arc;
+mod forms;
+mod search;
+mod secrets;
 
-use aho_corasick::AhoCorasick;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD_NO_PAD;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hotcell_protocol::Answer;
 use hotcell_protocol::Code;
 use hotcell_protocol::Header;
 use hotcell_protocol::Refusal;
-use hotcell_vault::Token;
 use http::HeaderMap;
 use http::header;
 use url::Url;
 
 use crate::network::Received;
-
-/// Shorter secrets are not looked for: they would be found everywhere.
-const LEAST_BYTES: usize = 8;
+pub(crate) use secrets::Secrets;
 
 /// Response headers that a tool sees.
 const RETURNED: [&str; 11] = [
@@ -60,67 +55,14 @@ pub(crate) fn is_never_returned(name: &str) -> bool {
     NEVER_RETURNED.contains(&name)
 }
 
-/// The live secrets of the store in the forms that are looked for.
-pub(crate) struct Secrets {
-    tokens: Vec<Arc<Token>>,
-    forms: Option<AhoCorasick>,
-}
-
-impl Secrets {
-    /// Builds the forms of these tokens: raw (which the rendered header contains), and base64 in all three alignments,
-    /// standard and URL-safe.
-    pub(crate) fn new(tokens: Vec<Arc<Token>>) -> Result<Self, Refusal> {
-        let mut forms = Vec::new();
-        for secret in tokens.iter().flat_map(|token| token.secrets()) {
-            let secret = secret.expose().as_bytes();
-            if secret.len() >= LEAST_BYTES {
-                forms.push(secret.to_vec());
-                forms.extend(base64_forms(secret));
-            }
-        }
-        let automaton =
-            |forms| AhoCorasick::new(forms).map_err(|_| Refusal::internal("the scan for secrets cannot be built"));
-        let forms = if forms.is_empty() { None } else { Some(automaton(forms)?) };
-        Ok(Self { tokens, forms })
-    }
-
-    /// Whether these are the tokens that the forms were built of.
-    pub(crate) fn are_of(&self, tokens: &[Arc<Token>]) -> bool {
-        self.tokens.len() == tokens.len() && self.tokens.iter().zip(tokens).all(|(a, b)| Arc::ptr_eq(a, b))
-    }
-
-    /// Whether the bytes hold a secret in one of the forms.
-    pub(crate) fn in_bytes(&self, bytes: &[u8]) -> bool {
-        self.forms.as_ref().is_some_and(|forms| forms.is_match(bytes))
-    }
-}
-
-/// What base64 text of anything that contains the secret must contain: for each alignment the characters that depend on the
-/// secret alone.
-fn base64_forms(secret: &[u8]) -> Vec<Vec<u8>> {
-    let mut forms = Vec::new();
-    // What was there before shifts the text by 0 to 2 bytes; its first 0, 2, 3 characters then depend on those bytes.
-    for (shift, first) in [0, 2, 3].into_iter().enumerate() {
-        let shifted = [&vec![0; shift][..], secret].concat();
-        for engine in [&STANDARD_NO_PAD, &URL_SAFE_NO_PAD] {
-            let text = engine.encode(&shifted);
-            // The last characters mix with what comes after.
-            let last = shifted.len() / 3 * 4;
-            forms.extend(text.as_bytes().get(first..last).map(<[u8]>::to_vec));
-        }
-    }
-    forms.retain(|form| form.len() >= LEAST_BYTES);
-    forms
-}
-
 /// Scans a response and strips it. A hit withholds all of it: masking parts would answer a guess with each part.
 pub(crate) fn clean(received: Received, secrets: &Secrets, further: &[String]) -> Result<Answer, Refusal> {
     let Received { status, headers, body, target, .. } = received;
     let origin = target.origin.to_string();
     let in_headers = headers
         .iter()
-        .any(|(name, value)| secrets.in_bytes(name.as_str().as_bytes()) || secrets.in_bytes(value.as_bytes()));
-    if in_headers || secrets.in_bytes(&body) {
+        .any(|(name, value)| secrets.are_in(name.as_str().as_bytes()) || secrets.are_in(value.as_bytes()));
+    if in_headers || secrets.are_in(&body) {
         return Err(leak(&origin));
     }
     refuse_encoded(&headers, &body, &origin)?;
