@@ -36,6 +36,7 @@ use crate::Places;
 use crate::folders;
 use crate::keys::Keys;
 use crate::record::Record;
+use crate::strikes::Strikes;
 
 /// A host. What costs time or asks a person (engine, gate, credential store) is opened at its first use.
 pub struct Host {
@@ -45,6 +46,7 @@ pub struct Host {
     state: Dir,
     catalog: Catalog,
     record: Record,
+    strikes: Arc<Strikes>,
     keys: Box<dyn Keys>,
     sandbox: OnceLock<Sandbox>,
     store: Mutex<Option<Arc<AuthStore>>>,
@@ -77,6 +79,7 @@ impl Host {
             extra_roots: config.extra_roots,
             catalog: Catalog::open(&state)?,
             record: Record::open(&state)?,
+            strikes: Arc::new(Strikes::open(&state)?),
             state,
             keys,
             sandbox: OnceLock::new(),
@@ -103,6 +106,12 @@ impl Host {
     #[must_use]
     pub fn limits(&self) -> Limits {
         self.limits
+    }
+
+    /// Which tools are suspended because answers to them held a credential.
+    #[must_use]
+    pub fn strikes(&self) -> &Strikes {
+        &self.strikes
     }
 
     pub(crate) fn record(&self) -> &Record {
@@ -191,7 +200,12 @@ impl Host {
         if let Some(gate) = slot {
             return Ok(Arc::clone(gate));
         }
-        let gate = Arc::new(Gate::new(Arc::clone(&self.services), store, self.extra_roots.as_deref())?);
+        let gate = Arc::new(Gate::new(
+            Arc::clone(&self.services),
+            store,
+            self.extra_roots.as_deref(),
+            Arc::clone(&self.strikes) as _,
+        )?);
         *slot = Some(Arc::clone(&gate));
         Ok(gate)
     }

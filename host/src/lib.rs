@@ -37,6 +37,7 @@ mod folders;
 mod host;
 mod keys;
 pub mod record;
+mod strikes;
 
 pub use call::Called;
 pub use call::Request;
@@ -55,3 +56,4 @@ pub use config::Config;
 pub use folders::Places;
 pub use host::Host;
 pub use keys::Keys;
+pub use strikes::Strikes;

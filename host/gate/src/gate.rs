@@ -10,7 +10,9 @@ use hotcell_protocol::Code;
 use hotcell_protocol::Refusal;
 use hotcell_vault::AuthStore;
 use tokio::time::Instant;
+use tokio::time::timeout_at;
 
+use crate::fair::Fair;
 use crate::network::Network;
 use crate::policy;
 use crate::policy::Grant;
@@ -19,7 +21,8 @@ use crate::scan::Secrets;
 use crate::service::Services;
 use crate::session::Trace;
 use crate::sign;
-use crate::strikes::Strikes;
+use crate::strikes;
+use crate::strikes::StrikeBook;
 
 /// The only way out. Shared by all calls of a host.
 pub struct Gate {
@@ -27,12 +30,13 @@ pub struct Gate {
     store: Option<Arc<AuthStore>>,
     network: Network,
     secrets: RwLock<Arc<Secrets>>,
-    strikes: Strikes,
+    strikes: Arc<dyn StrikeBook>,
+    fair: Fair,
 }
 
 impl Gate {
     /// A gate for these services. Without a store, every request that needs a token is refused. `extra_roots`: certificate
-    /// authorities in PEM, trusted besides the bundled ones.
+    /// authorities in PEM, trusted besides the bundled ones. `strikes`: where withheld answers are counted.
     ///
     /// # Errors
     /// [`Code::BadConfig`] for broken certificates; [`Code::StoreUnavailable`] if the store's secrets cannot be read.
@@ -40,9 +44,11 @@ impl Gate {
         services: Arc<Services>,
         store: Option<Arc<AuthStore>>,
         extra_roots: Option<&[u8]>,
+        strikes: Arc<dyn StrikeBook>,
     ) -> Result<Self, Refusal> {
         let secrets = RwLock::new(Arc::new(Secrets::new(Vec::new())));
-        let gate = Self { services, store, network: Network::new(extra_roots)?, secrets, strikes: Strikes::default() };
+        let gate =
+            Self { services, store, network: Network::new(extra_roots)?, secrets, strikes, fair: Fair::default() };
         gate.secrets()?;
         Ok(gate)
     }
@@ -60,11 +66,15 @@ impl Gate {
         let allowed = policy::check(&self.services, grant, asked)?;
         trace.allowed(&allowed);
         let service = allowed.terms.service.clone().unwrap_or_default();
-        self.strikes.check(grant.digest, &service)?;
+        strikes::check(&*self.strikes, grant.digest, &grant.tool, &service)?;
+        let of = allowed.terms.service.clone();
+        let place = timeout_at(deadline, self.fair.enter(grant.digest, of.as_deref())).await;
+        let _place = place.map_err(|_| busy())??;
 
         let signed = sign::sign(&self.services, self.store.as_deref(), allowed)?;
         let received = self.network.send(signed, deadline).await?;
         trace.received(&received);
+        self.fair.learn(of.as_deref(), received.status, &received.headers);
 
         let further = self.services.find(&service).map_or(&[][..], |service| &service.response_headers);
         let cleaned = scan::clean(received, &*self.secrets()?, further);
@@ -114,4 +124,12 @@ impl Gate {
         *self.secrets.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&fresh);
         Ok(fresh)
     }
+}
+
+fn busy() -> Refusal {
+    Refusal::new(
+        Code::DeadlineExceeded,
+        "the call's time was over while its request waited for others to end",
+        "try again; the tool or the service has too many requests under way",
+    )
 }

@@ -32,6 +32,7 @@
     )
 )]
 
+mod fair;
 mod gate;
 mod network;
 mod policy;
@@ -45,7 +46,11 @@ pub use gate::Gate;
 pub use policy::Allowed;
 pub use policy::Grant;
 pub use policy::PublicRule;
+pub use service::Explained;
 pub use service::Services;
 pub use session::RequestRecord;
 pub use session::Session;
 pub use session::Watcher;
+pub use strikes::STRIKES;
+pub use strikes::StrikeBook;
+pub use strikes::StrikesInMemory;

@@ -2,15 +2,20 @@
 
 use std::collections::BTreeMap;
 
+use hotcell_protocol::Asked;
 use hotcell_protocol::Code;
+use hotcell_protocol::Method;
 use hotcell_protocol::Refusal;
 use hotcell_protocol::text::cut;
 use hotcell_protocol::text::visible;
 use http::HeaderName;
 use http::HeaderValue;
 use serde::Deserialize;
+use serde::Serialize;
 
+use crate::policy;
 use crate::policy::Grant;
+use crate::policy::Terms;
 use crate::policy::headers::is_never_allowed;
 use crate::policy::template::Rule;
 use crate::policy::template::Template;
@@ -21,6 +26,17 @@ use crate::scan;
 #[derive(Debug, Default)]
 pub struct Services {
     by_name: BTreeMap<String, Service>,
+}
+
+/// The terms on which a request would be allowed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Explained {
+    /// The service whose rule allows it; `None` for a public origin.
+    pub service: Option<String>,
+    /// The scope whose token it would carry; `None` for a request without one.
+    pub scope: Option<String>,
+    /// The rule, as the operator wrote it.
+    pub rule: String,
 }
 
 /// One service.
@@ -127,6 +143,16 @@ impl Services {
             }
         }
         Ok(())
+    }
+
+    /// Decides a request as the gate would, without sending it: for a person who asks why.
+    ///
+    /// # Errors
+    /// The refusal that the gate would answer with.
+    pub fn explain(&self, grant: &Grant, method: Method, url: &str) -> Result<Explained, Refusal> {
+        let asked = Asked { method, url: url.to_owned(), headers: Vec::new(), body: None };
+        let Terms { service, scope, rule } = policy::check(self, grant, asked)?.terms;
+        Ok(Explained { service, scope, rule })
     }
 
     /// The services that have this origin, granted or not.

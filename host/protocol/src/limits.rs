@@ -76,6 +76,17 @@ pub const PROGRESS_EVERY: Duration = Duration::from_millis(100);
 
 /// Requests of one call.
 pub const REQUESTS: u32 = 64;
+/// Requests under way at once of one tool, over all of its calls.
+pub const REQUESTS_AT_ONCE_OF_A_TOOL: usize = 8;
+/// Requests under way at once to one service, over all tools.
+pub const REQUESTS_AT_ONCE_TO_A_SERVICE: usize = 64;
+/// Requests of one tool to one service in a minute; as many at once where it was quiet before. Most services allow 1 to 100 a
+/// second, for all of a user's programs together.
+pub const REQUESTS_A_MINUTE: u32 = 600;
+/// The longest pause that a server is given when it asks for one (`Retry-After`).
+pub const LONGEST_PAUSE: Duration = Duration::from_secs(15 * 60);
+/// Bytes of all responses of one call together.
+pub const RECEIVED_BYTES: usize = 64 * MIB;
 /// Bytes of a URL (RFC 9110 §4.1 asks for at least 8,000 octets).
 pub const URL_BYTES: usize = 8 * KIB;
 /// Header fields of a guest's request.

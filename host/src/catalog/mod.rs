@@ -142,6 +142,27 @@ impl Catalog {
         Ok(())
     }
 
+    /// Changes a grant, within what the tool was installed for. Reached by a person's command only.
+    ///
+    /// # Errors
+    /// [`Code::UnknownTool`] if it is not installed; what `change` refuses with; then nothing is changed.
+    pub fn change(
+        &self,
+        tool: &str,
+        change: impl FnOnce(&mut Granted) -> Result<(), Refusal>,
+    ) -> Result<Granted, Refusal> {
+        let _lock = folders::lock(&self.state, LOCK)?;
+        let mut grants = self.grants()?;
+        if !grants.contains_key(tool) {
+            return Err(unknown_tool(tool, &grants));
+        }
+        let granted = grants.get_mut(tool).ok_or_else(|| Refusal::internal("a grant is gone while it is locked"))?;
+        change(granted)?;
+        let changed = granted.clone();
+        self.write(&grants)?;
+        Ok(changed)
+    }
+
     /// Removes a tool and its grant.
     ///
     /// # Errors

@@ -70,6 +70,16 @@ pub enum Command {
     /// Tokens: put in, look at, take out
     #[command(subcommand)]
     Auth(Auth),
+    /// Show what tools did: calls, requests, refusals
+    Audit(Audit),
+    /// Walk the decision on a request of a tool, without sending it
+    Explain(Explain),
+    /// Give a tool back what was taken from its grant
+    Grant(Change),
+    /// Take parts of a tool's grant back; the tool stays installed
+    Revoke(Change),
+    /// Let a suspended tool work again
+    Resume(Resume),
     /// Print a completion script for a shell
     Completions(Completions),
 }
@@ -150,6 +160,78 @@ pub struct Call {
 /// `hotcell remove`
 #[derive(Debug, Args)]
 pub struct Remove {
+    /// Name of an installed tool
+    pub tool: String,
+    /// Print JSON on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `hotcell audit`
+#[derive(Debug, Args)]
+#[command(after_help = "A line never holds a query, a path, a header's value, an argument or a body.")]
+pub struct Audit {
+    /// Wait for new lines, until Ctrl-C
+    #[arg(long, short)]
+    pub follow: bool,
+    /// Print the record's own lines, one JSON object each
+    #[arg(long)]
+    pub json: bool,
+    /// Only what was refused
+    #[arg(long)]
+    pub denied: bool,
+    /// Only this tool
+    #[arg(long, value_name = "TOOL")]
+    pub tool: Option<String>,
+    /// Only this call, by its whole id
+    #[arg(long, value_name = "ID")]
+    pub call: Option<String>,
+    /// At most so many lines of what there is
+    #[arg(long, short = 'n', value_name = "LINES", default_value_t = 50)]
+    pub last: usize,
+}
+
+/// `hotcell explain`
+#[derive(Debug, Args)]
+#[command(after_help = "Exit codes: 0 some action may send it, 3 none may, 6 there is no such tool")]
+pub struct Explain {
+    /// Name of an installed tool
+    pub tool: String,
+    /// The request's URL
+    pub url: String,
+    /// The request's method
+    #[arg(default_value = "GET")]
+    pub method: String,
+    /// Only this action
+    #[arg(long, value_name = "ACTION")]
+    pub action: Option<String>,
+    /// Print JSON on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `hotcell grant` and `hotcell revoke`
+#[derive(Debug, Args)]
+pub struct Change {
+    /// Name of an installed tool
+    pub tool: String,
+    /// Only for this action
+    #[arg(long, value_name = "ACTION")]
+    pub action: Option<String>,
+    /// Only this service
+    #[arg(long, value_name = "SERVICE")]
+    pub service: Option<String>,
+    /// Only this scope of the service
+    #[arg(long, value_name = "SCOPE", requires = "service")]
+    pub scope: Option<String>,
+    /// Print JSON on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `hotcell resume`
+#[derive(Debug, Args)]
+pub struct Resume {
     /// Name of an installed tool
     pub tool: String,
     /// Print JSON on standard output

@@ -3,8 +3,10 @@
 pub mod args;
 mod arguments;
 mod ask;
+mod audit;
 mod auth;
 mod call;
+mod explain;
 mod install;
 mod keys;
 pub(crate) mod output;
@@ -87,6 +89,11 @@ async fn dispatch(command: Command) -> Result<Exit, Refusal> {
         Command::Inspect(args) => show::inspect(&host()?, &args).map(done),
         Command::Call(args) => call::call(&host()?, &args).await,
         Command::Remove(args) => install::remove(&host()?, &args).map(done),
+        Command::Audit(args) => audit::audit(&host()?, &args).await.map(done),
+        Command::Explain(args) => explain::explain(&host()?, &args),
+        Command::Grant(args) => explain::grant(&host()?, &args).map(done),
+        Command::Revoke(args) => explain::revoke(&host()?, &args).map(done),
+        Command::Resume(args) => explain::resume(&host()?, &args).map(done),
         Command::Auth(Auth::Set(args)) => auth::set(&host()?, &args).map(done),
         Command::Auth(Auth::Status(args)) => auth::status(&host()?, &args),
         Command::Auth(Auth::Logout(args)) => auth::logout(&host()?, &args).map(done),

@@ -21,6 +21,7 @@ use std::time::Duration;
 use std::time::Instant;
 
 use hotcell_gate::Gate;
+use hotcell_gate::StrikesInMemory;
 use hotcell_protocol::Answer;
 use hotcell_protocol::Asked;
 use hotcell_protocol::CallRequest;
@@ -179,7 +180,8 @@ fn scan() {
             let token = NewToken { access, refresh: None, expires_in: None, scopes: BTreeSet::new() };
             store.set_token(&format!("service{number}"), &token).unwrap();
         }
-        let gate = Gate::new(Arc::default(), Some(Arc::new(store)), None).unwrap();
+        let gate =
+            Gate::new(Arc::default(), Some(Arc::new(store)), None, Arc::new(StrikesInMemory::default())).unwrap();
         let mut times = Vec::new();
         for _ in 0..20 {
             let started = Instant::now();
