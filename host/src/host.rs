@@ -19,6 +19,7 @@ use hotcell_protocol::Description;
 use hotcell_protocol::Digest;
 use hotcell_protocol::Limits;
 use hotcell_protocol::Refusal;
+use hotcell_sandbox::CodeCache;
 use hotcell_sandbox::Sandbox;
 use hotcell_sandbox::Tool;
 use hotcell_vault::AuthError;
@@ -33,6 +34,7 @@ use crate::Config;
 use crate::Granted;
 use crate::Package;
 use crate::Places;
+use crate::compiler::Compiler;
 use crate::folders;
 use crate::keys::Keys;
 use crate::record::Record;
@@ -52,6 +54,8 @@ pub struct Host {
     store: Mutex<Option<Arc<AuthStore>>>,
     gates: Mutex<Gates>,
     config_path: PathBuf,
+    code: CodeCache,
+    compiler: Compiler,
     tools: Mutex<HashMap<Digest, Arc<Tool>>>,
 }
 
@@ -60,6 +64,13 @@ pub struct Host {
 struct Gates {
     closed: Option<Arc<Gate>>,
     open: Option<Arc<Gate>>,
+}
+
+/// The file in the state folder that holds the key of kept code. Not beside the code: who can write there has not yet the key.
+const CODE_KEY: &str = "code.key";
+
+fn code_cache(cache: &Dir, key: &[u8; 32]) -> Result<CodeCache, Refusal> {
+    Ok(CodeCache::new(folders::own_subfolder(cache, "code")?, *key))
 }
 
 /// The sub-folder of the state folder that holds the credential store.
@@ -73,6 +84,7 @@ impl Host {
     pub fn open(places: &Places, keys: Box<dyn Keys>) -> Result<Self, Refusal> {
         let config = Config::load(&folders::own_folder(&places.config)?)?;
         let state = folders::own_folder(&places.state)?;
+        let state_key = folders::own_key(&state, CODE_KEY)?;
         Ok(Self {
             services: Arc::new(config.services),
             limits: config.limits,
@@ -86,8 +98,16 @@ impl Host {
             store: Mutex::default(),
             gates: Mutex::default(),
             config_path: places.config.join(crate::config::FILE),
+            code: code_cache(&folders::cache_folder(&places.cache)?, &state_key)?,
+            compiler: Compiler::default(),
             tools: Mutex::default(),
         })
+    }
+
+    /// Sets how components are compiled. In this process, unless this is called.
+    #[must_use]
+    pub fn with_compiler(self, compiler: Compiler) -> Self {
+        Self { compiler, ..self }
     }
 
     /// The installed tools.
@@ -249,7 +269,7 @@ impl Host {
     /// # Errors
     /// [`Code::BadComponent`] if it cannot be compiled, [`Code::StoreUnavailable`] if it cannot be kept.
     pub fn install(&self, package: &Package, granted: Granted) -> Result<(), Refusal> {
-        let tool = self.sandbox()?.load(&package.bytes, &package.manifest.inert_imports)?;
+        let tool = self.load(&package.bytes, package.digest, &package.manifest.inert_imports)?;
         self.catalog.install(package, granted)?;
         self.loaded().insert(package.digest, Arc::new(tool));
         Ok(())
@@ -261,9 +281,24 @@ impl Host {
             return Ok(Arc::clone(tool));
         }
         let bytes = self.catalog.component(granted)?;
-        let tool = Arc::new(self.sandbox()?.load(&bytes, &granted.inert_imports)?);
+        let tool = Arc::new(self.load(&bytes, granted.digest, &granted.inert_imports)?);
         self.loaded().insert(granted.digest, Arc::clone(&tool));
         Ok(tool)
+    }
+
+    /// A tool of bytes whose digest was checked; compiled where no code of it is kept.
+    fn load(&self, bytes: &[u8], digest: Digest, inert: &[String]) -> Result<Tool, Refusal> {
+        self.sandbox()?.load_kept(bytes, digest, inert, &self.code, |bytes| self.compiler.compile(bytes))
+    }
+
+    /// Removes a tool, its grant and its code.
+    ///
+    /// # Errors
+    /// [`Code::UnknownTool`] if it is not installed.
+    pub fn remove(&self, tool: &str) -> Result<Granted, Refusal> {
+        let removed = self.catalog.remove(tool)?;
+        self.code.forget(removed.digest);
+        Ok(removed)
     }
 
     fn loaded(&self) -> std::sync::MutexGuard<'_, HashMap<Digest, Arc<Tool>>> {

@@ -31,6 +31,7 @@
 mod call;
 mod catalog;
 pub mod cli;
+pub mod compiler;
 mod config;
 mod demo;
 mod folders;

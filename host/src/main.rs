@@ -8,10 +8,15 @@ use clap::Parser as _;
 use hotcell::cli;
 use hotcell::cli::args::Cli;
 use hotcell::cli::args::LogFilter;
+use hotcell::compiler;
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
     hide_panic_messages();
+    // Before everything else: this process is one of the compiler's, and has nothing to do with what follows.
+    if std::env::args_os().nth(1).is_some_and(|arg| arg == compiler::COMMAND) {
+        return compiler::child();
+    }
     let cli = Cli::parse();
     start_log(cli.log);
     match tokio::runtime::Builder::new_multi_thread().enable_all().build() {

@@ -12,6 +12,12 @@ const MIB: usize = 1024 * KIB;
 
 /// Bytes of a component. A Python component (componentize-py 0.25) has 18 MB; three times that is room enough.
 pub const COMPONENT_BYTES: usize = 64 * MIB;
+/// Bytes of a component's compiled code. That of an 18 MB Python component has about 60 MB.
+pub const CODE_BYTES: usize = 512 * MIB;
+/// Wall time of compiling one component. A JavaScript component (12 MB) takes 10 s on two cores.
+pub const COMPILE_TIME: Duration = Duration::from_secs(120);
+/// Bytes of address space of the process that compiles.
+pub const COMPILE_MEMORY: u64 = 6 * 1024 * 1024 * 1024;
 /// Imported interfaces of a component. WASI 0.2 has about 30; 10,000 imports are an attack on the linker.
 pub const IMPORTS: usize = 200;
 /// Actions of one tool. Agents cannot work with more, and each costs a schema.

@@ -20,7 +20,7 @@ Exit codes:
    8  the upstream server cannot be reached
   70  a mistake of Hotcell itself
 
-Folders (each made with mode 0700): HOTCELL_CONFIG for config.toml, HOTCELL_STATE for all else";
+Folders (each made with mode 0700): HOTCELL_CONFIG for config.toml, HOTCELL_CACHE for compiled\ncode, HOTCELL_STATE for all else";
 
 /// Runs untrusted tools with real credentials that they can never touch.
 #[derive(Debug, Parser)]

@@ -20,6 +20,7 @@ use hotcell_protocol::Refusal;
 
 use crate::Host;
 use crate::Places;
+use crate::compiler::Compiler;
 use args::Auth;
 use args::Cli;
 use args::Command;
@@ -108,5 +109,10 @@ async fn dispatch(command: Command) -> Result<Exit, Refusal> {
 }
 
 fn host() -> Result<Host, Refusal> {
-    Host::open(&Places::of_user()?, Box::new(Asked))
+    Ok(Host::open(&Places::of_user()?, Box::new(Asked))?.with_compiler(own_compiler()))
+}
+
+/// This program, started again for each component that is compiled.
+pub(crate) fn own_compiler() -> Compiler {
+    std::env::current_exe().map_or(Compiler::Here, Compiler::Child)
 }
