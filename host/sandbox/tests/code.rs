@@ -1,6 +1,12 @@
 //! Compiled code that is kept: used where it is genuine, compiled anew where it is not.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests may panic")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "tests may panic and prepare files"
+)]
 
 mod support;
 

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::args;
 use super::output;
 use crate::Host;
+use crate::record::Reader;
 
 /// How often `--follow` looks for new lines.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -24,7 +25,11 @@ pub(super) async fn audit(host: &Host, args: &args::Audit) -> Result<(), Refusal
         return Ok(());
     }
     show(&known, args);
-    while args.follow {
+    if args.follow { follow(reader, args).await } else { Ok(()) }
+}
+
+async fn follow(mut reader: Reader<'_>, args: &args::Audit) -> Result<(), Refusal> {
+    loop {
         tokio::select! {
             () = tokio::time::sleep(LOOK_EVERY) => {}
             // Ctrl-C ends it, as it does everywhere.
@@ -34,14 +39,17 @@ pub(super) async fn audit(host: &Host, args: &args::Audit) -> Result<(), Refusal
         lines.retain(|line| wanted(line, args));
         show(&lines, args);
     }
-    Ok(())
 }
 
 fn wanted(line: &str, args: &args::Audit) -> bool {
     // A torn line, of a machine that lost power while it was written, is shown rather than hidden.
     let Ok(value) = serde_json::from_str::<Value>(line) else { return true };
-    let is = |field: &str, wanted: &Option<String>| wanted.as_deref().is_none_or(|wanted| value[field] == wanted);
-    is("tool", &args.tool) && is("call", &args.call) && (!args.denied || !value["refused"].is_null())
+    let is = |field: &str, wanted: &Option<String>| {
+        wanted.as_deref().is_none_or(|wanted| value.get(field).and_then(Value::as_str) == Some(wanted))
+    };
+    is("tool", &args.tool)
+        && is("call", &args.call)
+        && (!args.denied || value.get("refused").is_some_and(|refused| !refused.is_null()))
 }
 
 fn show(lines: &[String], args: &args::Audit) {
@@ -64,20 +72,20 @@ fn row(line: &str) -> Vec<String> {
             String::new(),
         ];
     };
-    let text = |field: &str| match &value[field] {
-        Value::String(text) => visible(text),
-        Value::Null => String::new(),
-        other => other.to_string(),
+    let text = |field: &str| match value.get(field) {
+        Some(Value::String(text)) => visible(text),
+        None | Some(Value::Null) => String::new(),
+        Some(other) => other.to_string(),
     };
     let when = text("at").get(..19).unwrap_or_default().replace('T', " ");
     let call = text("call").get(..8).unwrap_or_default().to_owned();
-    let is_request = value["event"] == "request";
+    let is_request = value.get("event").is_some_and(|event| event == "request");
     let what = match is_request {
         true => format!("  {} {}", text("method"), [text("service"), text("scope")].join("/").trim_matches('/')),
         false => format!("{}.{}", text("tool"), text("action")),
     };
-    let ended = match (&value["refused"], is_request) {
-        (Value::String(code), _) => visible(code),
+    let ended = match (value.get("refused"), is_request) {
+        (Some(Value::String(code)), _) => visible(code),
         (_, true) => text("status"),
         (_, false) => text("verdict"),
     };
