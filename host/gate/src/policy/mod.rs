@@ -93,7 +93,10 @@ fn within<'a>(
         return Err(Miss::Denied(Refusal::new(
             Code::PathNotGranted,
             format!("{} always denies {denied} to tools", service.name),
-            format!("nothing to repair for the tool; the operator wrote it into `deny` of [service.{}]", service.name),
+            format!(
+                "nothing to repair for the tool: it is in `deny` of [service.{}], or an authorisation server's own",
+                service.name
+            ),
         )));
     }
     let terms = |scope: Option<&str>, rule: &template::Rule| Terms {

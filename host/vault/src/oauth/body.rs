@@ -30,8 +30,11 @@ pub(crate) fn json(fields: &Fields<'_>) -> Zeroizing<Vec<u8>> {
     // An escape has at most six bytes (RFC 8259 §7).
     let length = fields.iter().map(|(name, value)| 6 * (name.len() + value.len()) + 6).sum::<usize>() + 2;
     let mut text = Zeroizing::new(Vec::with_capacity(length));
+    text.push(b'{');
     for (index, (name, value)) in fields.iter().enumerate() {
-        text.push(if index == 0 { b'{' } else { b',' });
+        if index > 0 {
+            text.push(b',');
+        }
         // Text always serialises, and a vector always takes it.
         let written = serde_json::to_writer(&mut *text, name).and_then(|()| {
             text.push(b':');
@@ -72,6 +75,7 @@ mod tests {
         assert_eq!(&**form, b"grant_type=password&password=a%26b%3Dc+d%2B%C3%A9%22%5C%0A");
         let json = json(&fields);
         assert_eq!(&**json, "{\"grant_type\":\"password\",\"password\":\"a&b=c d+é\\\"\\\\\\n\"}".as_bytes());
+        assert_eq!(&**super::json(&[]), b"{}");
         let header = basic("cl:ient", "se cret");
         assert_eq!(&**header, "Basic Y2wlM0FpZW50OnNlK2NyZXQ=");
         let all = [("a", "\u{1}\u{2}\u{3}")];

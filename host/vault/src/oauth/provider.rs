@@ -141,9 +141,6 @@ impl Provider {
                  dialect = \"oauth\", discovery = true and its issuer"
                 .to_owned());
         }
-        if self.discovers() && self.issuer.is_none() {
-            return Err("`discovery` needs an `issuer`: its address is where discovery begins".to_owned());
-        }
         if is_supabase && self.issuer.is_none() {
             let issuers = service.origins.first().map(|origin| Endpoint::parse(&format!("{origin}/auth/v1")));
             self.issuer = issuers.transpose()?;
@@ -196,6 +193,12 @@ impl Provider {
             missing.push(Missing {
                 field: "client_id",
                 repair: "register an application with the service, and write its client id",
+            });
+        }
+        if self.discovers() && self.issuer.is_none() {
+            missing.push(Missing {
+                field: "issuer",
+                repair: "write it exactly as the server does: discovery begins there",
             });
         }
         if !self.discovers() && self.token_endpoint.is_none() {

@@ -64,7 +64,6 @@ fn what_one_field_says_of_another_is_checked() {
     let of = |text: &str| toml::from_str::<Provider>(text).unwrap().of_service(OfService::default()).unwrap_err();
     assert!(of("[scopes]\nread = [\"a\"]").contains("no scope of the service"));
     assert!(of("dialect = \"supabase\"\ngrants = [\"authorization-code\"]").contains("dialect = \"oauth\""));
-    assert!(of("discovery = true").contains("`issuer`"));
 }
 
 #[test]
