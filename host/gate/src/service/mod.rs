@@ -90,8 +90,10 @@ impl Services {
             guards.extend(guard::of(&read).map_err(|why| mistake(oauth, &why))?);
             by_name.insert(name, read);
         }
+        let reached: Vec<_> = by_name.values().flat_map(|service| &service.origins).map(ToString::to_string).collect();
         for service in by_name.values_mut() {
             guards.iter().for_each(|guard| guard.apply(service));
+            service.provider = service.provider.take().map(|provider| provider.with_origins_of_tools(reached.clone()));
         }
         Ok(Self { by_name })
     }

@@ -9,6 +9,7 @@ use super::error::OAuthError;
 use super::error::Place;
 use super::failure::Failure;
 use super::http::Http;
+use super::http::HttpError;
 use super::http::HttpRequest;
 use super::provider::Dialect;
 use super::provider::Provider;
@@ -60,13 +61,16 @@ pub(crate) async fn endpoints(provider: &Provider, http: &dyn Http) -> Result<En
     }
     let Some(issuer) = provider.discovery_origin() else { return Ok(written) };
     let metadata = look_up(issuer, http).await?;
-    let found = |text: Option<String>| text.map(|text| endpoint(&text, issuer)).transpose();
+    let pick = |written: Option<Endpoint>, field, found: Option<String>| match (written, found) {
+        (None, Some(text)) => endpoint(&text, field, issuer, provider).map(Some),
+        (written, _) => Ok(written),
+    };
     let methods = metadata.code_challenge_methods_supported.unwrap_or_default();
     Ok(Endpoints {
-        authorization: written.authorization.or(found(metadata.authorization_endpoint)?),
-        token: written.token.or(found(metadata.token_endpoint)?),
-        device: written.device.or(found(metadata.device_authorization_endpoint)?),
-        revocation: written.revocation.or(found(metadata.revocation_endpoint)?),
+        authorization: pick(written.authorization, "authorization_endpoint", metadata.authorization_endpoint)?,
+        token: pick(written.token, "token_endpoint", metadata.token_endpoint)?,
+        device: pick(written.device, "device_authorization_endpoint", metadata.device_authorization_endpoint)?,
+        revocation: pick(written.revocation, "revocation_endpoint", metadata.revocation_endpoint)?,
         issuer: written.issuer,
         names_itself: metadata.authorization_response_iss_parameter_supported,
         // No list means no PKCE (RFC 8414 §2).
@@ -80,32 +84,36 @@ async fn look_up(issuer: &Endpoint, http: &dyn Http) -> Result<Metadata, OAuthEr
     // RFC 8414 §3.1 puts the well-known part before the issuer's path, OpenID Connect Discovery §4 after it.
     let first = issuer.at_path(&format!("/.well-known/oauth-authorization-server{path}"));
     let second = issuer.at_path(&format!("{path}/.well-known/openid-configuration"));
-    let body = match fetch(first, http).await {
-        Err(Failure::Refused(_)) => fetch(second, http).await,
-        other => other,
-    };
-    let body = body.map_err(|failure| OAuthError::of(Place::Metadata, failure))?;
-    let metadata: Metadata = text::object(&body)
-        .ok_or(OAuthError::Broken { place: Place::Metadata, why: "it is not the JSON of RFC 8414" })?;
+    let mut found = fetch(first, http).await;
+    // Servers that do not know the first address say so in many ways: an error, a redirect, a page for people.
+    if matches!(found, Err(Failure::Refused(_) | Failure::Broken(_) | Failure::Network(HttpError::Redirected))) {
+        found = fetch(second, http).await;
+    }
+    let metadata = found.map_err(|failure| OAuthError::of(Place::Metadata, failure))?;
     if metadata.issuer != issuer.as_str() {
         return Err(OAuthError::ForeignMetadata);
     }
     Ok(metadata)
 }
 
-async fn fetch(endpoint: Endpoint, http: &dyn Http) -> Result<zeroize::Zeroizing<Vec<u8>>, Failure> {
+async fn fetch(endpoint: Endpoint, http: &dyn Http) -> Result<Metadata, Failure> {
     let request = HttpRequest { endpoint, headers: vec![header("accept", "application/json")], body: None };
-    judge(http.send(request).await.map_err(Failure::Network)?, Dialect::Oauth)
+    let body = judge(http.send(request).await.map_err(Failure::Network)?, Dialect::Oauth)?;
+    text::object(&body).ok_or(Failure::Broken("it is not the JSON of RFC 8414"))
 }
 
-/// An endpoint that was found: checked as the operator's are, and on this machine only if the issuer is (threat L7).
-fn endpoint(text: &str, issuer: &Endpoint) -> Result<Endpoint, OAuthError> {
-    Endpoint::parse(text).ok().filter(|endpoint| issuer.is_loopback() || !endpoint.is_loopback()).ok_or(
-        OAuthError::Broken {
-            place: Place::Metadata,
-            why: "it names an endpoint that is not encrypted, or on this machine",
-        },
-    )
+/// An endpoint that was found: checked as the operator's are, on this machine only if the issuer is (threat L7), and not
+/// where tools could reach it (threat L16): what the operator writes is denied to them, what is found only now is not.
+fn endpoint(text: &str, field: &'static str, issuer: &Endpoint, provider: &Provider) -> Result<Endpoint, OAuthError> {
+    let endpoint = Endpoint::parse(text).ok().filter(|endpoint| issuer.is_loopback() || !endpoint.is_loopback());
+    let endpoint = endpoint.ok_or(OAuthError::Broken {
+        place: Place::Metadata,
+        why: "it names an endpoint that is not encrypted, or on this machine",
+    })?;
+    if provider.is_reached_by_tools(&endpoint) {
+        return Err(OAuthError::WithinReach { field });
+    }
+    Ok(endpoint)
 }
 
 impl Endpoints {

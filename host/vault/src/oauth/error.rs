@@ -65,6 +65,12 @@ pub enum OAuthError {
     /// The person took too long.
     #[error("the sign-in took too long")]
     TooLate,
+    /// An endpoint that was found is on an origin that tools reach (threats E9, L16).
+    #[error("the `{field}` that was found is on an origin that tools reach")]
+    WithinReach {
+        /// The field in `[service.NAME.oauth]`.
+        field: &'static str,
+    },
     /// The server's no.
     #[error("the {place} refuses{}", code.as_ref().map(|code| format!(": {code}")).unwrap_or_default())]
     Refused {
@@ -124,7 +130,8 @@ impl OAuthError {
 
     fn code(&self) -> Code {
         match self {
-            Self::Missing { .. } | Self::NoPkce | Self::NotOffered(_) | Self::ForeignMetadata => Code::BadConfig,
+            Self::Missing { .. } | Self::NoPkce | Self::NotOffered(_) => Code::BadConfig,
+            Self::ForeignMetadata | Self::WithinReach { .. } => Code::BadConfig,
             Self::Declined | Self::TooLate | Self::Refused { .. } => Code::NeedsLogin,
             Self::Network { error, .. } => match error {
                 HttpError::Forbidden => Code::AddressForbidden,
@@ -160,6 +167,7 @@ impl OAuthError {
             Self::NoRandomness => "this is a failure of the system, not of Hotcell's configuration",
             Self::NotOffered(_) => "use another way, or add it to `grants` of [service.NAME.oauth]",
             Self::TooLate => "sign in again",
+            Self::WithinReach { .. } => "write it into [service.NAME.oauth]: what stands there is denied to tools",
             Self::Refused { code, .. } => match code.as_ref().map(ErrorCode::as_str) {
                 Some("invalid_client" | "unauthorized_client") => {
                     "check `client_id`, `client_authentication` and the client secret"

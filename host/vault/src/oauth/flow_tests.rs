@@ -198,6 +198,29 @@ async fn l7_metadata_must_be_the_issuers_own_and_name_safe_endpoints() {
 }
 
 #[tokio::test]
+async fn l16_an_endpoint_that_is_found_where_tools_reach_is_refused_unless_it_is_written() {
+    let config = "client_id = \"cli\"\nissuer = \"https://auth.example.com\"\ndiscovery = true\n";
+    // An origin of the service, as `provider_of` makes it.
+    let endpoint = "https://abc.supabase.co/oauth/token";
+    let body = format!(r#"{{"issuer":"https://auth.example.com","token_endpoint":"{endpoint}"}}"#);
+    let error = discovery::endpoints(&provider_of(config, &[]), &Fake::new([(200, &body)])).await.unwrap_err();
+    assert_eq!(error, OAuthError::WithinReach { field: "token_endpoint" });
+    let written = format!("{config}token_endpoint = \"{endpoint}\"");
+    assert!(discovery::endpoints(&provider_of(&written, &[]), &Fake::new([(200, &body)])).await.is_ok());
+}
+
+#[tokio::test]
+async fn metadata_is_looked_for_at_the_second_address_whatever_the_first_answers() {
+    let provider = provider_of("client_id = \"cli\"\nissuer = \"https://auth.example.com\"\ndiscovery = true", &[]);
+    let good = r#"{"issuer":"https://auth.example.com","token_endpoint":"https://auth.example.com/token"}"#;
+    for (status, body) in [(404, ""), (200, "<html>"), (302, ""), (403, "{}")] {
+        assert!(discovery::endpoints(&provider, &Fake::new([(status, body), (200, good)])).await.is_ok(), "{status}");
+    }
+    let error = discovery::endpoints(&provider, &Fake::new([(503, ""), (200, good)])).await.unwrap_err();
+    assert_eq!(error, OAuthError::Busy(Place::Metadata));
+}
+
+#[tokio::test]
 async fn l2_metadata_without_s256_is_refused_before_a_browser_opens() {
     for methods in ["", r#","code_challenge_methods_supported":["plain"]"#] {
         let body = format!(

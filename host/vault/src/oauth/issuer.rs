@@ -129,7 +129,9 @@ fn classify(failure: &Failure, dialect: Dialect) -> RefreshError {
 /// What the operator wrote is wrong, or the server cannot be asked now.
 fn described(error: &OAuthError) -> RefreshError {
     match error {
-        OAuthError::Missing { .. } | OAuthError::ForeignMetadata | OAuthError::NotOffered(_) => RefreshError::Config,
+        OAuthError::Missing { .. } | OAuthError::ForeignMetadata | OAuthError::WithinReach { .. } => {
+            RefreshError::Config
+        }
         _ => RefreshError::Transient { retry_after: None },
     }
 }

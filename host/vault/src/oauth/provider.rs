@@ -38,6 +38,8 @@ pub struct Provider {
     discovery: Option<bool>,
     #[serde(skip)]
     of_service: OfService,
+    #[serde(skip)]
+    reached_by_tools: Vec<String>,
 }
 
 /// What the service says that its provider needs to know.
@@ -121,7 +123,15 @@ impl Provider {
             authorization_parameters: self.authorization_parameters.or(preset.authorization_parameters),
             discovery: self.discovery.or(preset.discovery),
             of_service: self.of_service,
+            reached_by_tools: self.reached_by_tools,
         }
+    }
+
+    /// Says which origins tools reach, those of all services: an endpoint that is only found later must not be on one.
+    #[must_use]
+    pub fn with_origins_of_tools(mut self, origins: Vec<String>) -> Self {
+        self.reached_by_tools = origins;
+        self
     }
 
     /// The provider of a service. Checks what one field says of another.
@@ -145,6 +155,7 @@ impl Provider {
             let issuers = service.origins.first().map(|origin| Endpoint::parse(&format!("{origin}/auth/v1")));
             self.issuer = issuers.transpose()?;
         }
+        self.reached_by_tools.clone_from(&service.origins);
         self.of_service = service;
         Ok(self)
     }
@@ -264,6 +275,10 @@ impl Provider {
     #[must_use]
     pub fn discovery_origin(&self) -> Option<&Endpoint> {
         self.issuer.as_ref().filter(|_| self.discovers())
+    }
+
+    pub(crate) fn is_reached_by_tools(&self, endpoint: &Endpoint) -> bool {
+        self.reached_by_tools.contains(&endpoint.url().origin().ascii_serialization())
     }
 
     pub(crate) fn issuer_endpoint(&self) -> Option<&Endpoint> {
