@@ -244,6 +244,41 @@ mod tests {
         assert!(awaited.read(head.replace("Host", "hOsT").as_bytes()).is_ok());
     }
 
+    /// Bytes of a request changed, cut and doubled at random, but the same in every run.
+    #[test]
+    fn l5_no_damaged_request_is_taken_for_the_answer_or_panics() {
+        let awaited = awaited();
+        let state = awaited.state.as_str();
+        let good = get(&format!("/callback?code=c&state={state}&iss=https%3A%2F%2Fa.example"), "127.0.0.1:5000");
+        let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut next = |below: usize| {
+            seed ^= seed << 13;
+            seed ^= seed >> 7;
+            seed ^= seed << 17;
+            usize::try_from(seed % u64::try_from(below).unwrap()).unwrap()
+        };
+        let mut taken = 0;
+        for _ in 0..20_000 {
+            let mut head = good.clone().into_bytes();
+            for _ in 0..=next(3) {
+                let at = next(head.len());
+                match next(4) {
+                    0 => head[at] = u8::try_from(next(256)).unwrap(),
+                    1 => head.truncate(at.max(1)),
+                    2 => head.insert(at, b"&=?:% \r\n/\0"[next(10)]),
+                    _ => head.extend_from_within(at..),
+                }
+            }
+            awaited.used.store(false, Ordering::Release);
+            if let Ok(answer) = awaited.read(&head) {
+                taken += 1;
+                assert!(answer.code.is_ok_and(|code| !code.is_empty()));
+                assert!(String::from_utf8(head).unwrap().contains(state), "a state was made up");
+            }
+        }
+        assert!(taken > 100, "the test is vacuous: {taken}");
+    }
+
     #[test]
     fn l5_pages_reflect_nothing_and_run_nothing() {
         for page in [Page::Taken, Page::Bad, Page::Method, Page::Nowhere, Page::TooLarge] {

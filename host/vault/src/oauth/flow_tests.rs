@@ -62,12 +62,12 @@ async fn device(fake: &Fake) -> (Result<SignedIn, OAuthError>, Duration, Vec<Str
 
 #[tokio::test(start_paused = true)]
 async fn l9_a_device_flow_waits_five_seconds_and_five_more_after_slow_down() {
-    let fake = Fake::new([(200, CODE), (400, PENDING), (400, SLOW), (400, PENDING), (200, TOKEN)]);
+    let fake = Fake::new([(200, CODE), (400, PENDING), (400, SLOW), (200, PENDING), (200, TOKEN)]);
     let (signed_in, took, shown) = device(&fake).await;
     let signed_in = signed_in.ok().unwrap();
     assert_eq!(signed_in.token.access.expose(), "at-1");
     assert_eq!(signed_in.issuer.as_deref(), Some("https://auth.example.com"));
-    // 5, 5, then 10 for good.
+    // 5, 5, then 10 for good. The second "pending" is GitHub's, with the status 200.
     assert_eq!(took.as_secs(), 5 + 5 + 10 + 10);
     let expected =
         "a https://auth.example.com ABCD-EFGH https://auth.example.com/go https://auth.example.com/go?c=ABCD-EFGH";
@@ -241,4 +241,34 @@ fn g2_errors_are_two_lines_and_hold_nothing_of_an_answer() {
         let refusal = hotcell_protocol::Refusal::from(error);
         assert!(!refusal.hint.is_empty() && !refusal.message.ends_with('.'));
     }
+}
+
+/// Compiles only if the type has none of the traits: with one, two impls fit and the call is ambiguous.
+macro_rules! has_none_of {
+    ($type:ty: $($bound:path),+) => {
+        $({
+            trait Ambiguous<A> {
+                fn call() {}
+            }
+            impl<T: ?Sized> Ambiguous<()> for T {}
+            struct Other;
+            impl<T: ?Sized + $bound> Ambiguous<Other> for T {}
+            <$type as Ambiguous<_>>::call();
+        })+
+    };
+}
+
+#[test]
+fn g1_what_holds_a_secret_of_a_sign_in_cannot_be_printed_copied_or_serialised() {
+    use std::fmt::Debug;
+    use std::fmt::Display;
+    has_none_of!(SignedIn: Debug, Display, Clone, serde::Serialize);
+    has_none_of!(super::http::HttpRequest: Debug, Display, Clone, serde::Serialize);
+    has_none_of!(super::http::HttpReply: Debug, Display, Clone, serde::Serialize);
+    has_none_of!(super::reply::Reply: Debug, Display, Clone, serde::Serialize);
+    has_none_of!(super::pkce::Once: Debug, Display, Clone, PartialEq, serde::Serialize);
+    has_none_of!(super::callback::Answer: Debug, Display, Clone, serde::Serialize);
+    has_none_of!(super::issuer::Carried<'_>: Debug, Display, serde::Serialize);
+    has_none_of!(super::client::Client<'_>: Debug, Display, Clone, serde::Serialize);
+    has_none_of!(super::issuer::OAuthIssuer: Debug, Display, Clone, serde::Serialize);
 }

@@ -20,11 +20,11 @@ use super::provider::Provider;
 use super::revoke::revoke;
 use super::sign_in::SignIn;
 use super::supabase::SESSION_IS_OVER;
+use crate::NewToken;
+use crate::Token;
 use crate::issuer::Issuer;
 use crate::issuer::RefreshError;
 use crate::issuer::Waiting;
-use crate::record::NewToken;
-use crate::record::Token;
 use crate::secret::Secret;
 
 /// How long metadata that was found is believed. Servers move rarely, and every refresh would ask twice otherwise.

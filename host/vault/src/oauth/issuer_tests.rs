@@ -9,8 +9,8 @@ use super::http::HttpError;
 use super::issuer::Carried;
 use super::issuer::OAuthIssuer;
 use super::revoke::revoke;
+use crate::NewToken;
 use crate::issuer::RefreshError;
-use crate::record::NewToken;
 use crate::secret::Secret;
 
 const OAUTH: &str = r#"

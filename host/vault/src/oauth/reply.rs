@@ -12,7 +12,7 @@ use super::life::Life;
 use super::provider::Dialect;
 use super::provider::Provider;
 use super::text;
-use crate::record::NewToken;
+use crate::NewToken;
 use crate::secret::Secret;
 
 /// What is taken from an answer. All else is dropped, Supabase's `provider_token` and `provider_refresh_token` too: they

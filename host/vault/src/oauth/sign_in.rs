@@ -12,7 +12,7 @@ use super::http::Http;
 use super::provider::Flow;
 use super::provider::Provider;
 use super::reply::Reply;
-use crate::record::NewToken;
+use crate::NewToken;
 use crate::secret::Secret;
 
 /// One sign-in. Started by a person at the terminal, never by a tool or an agent (RFC 8628 §5.4, threat L8). Dropped before
