@@ -56,8 +56,17 @@ async fn refresh(token_endpoint: &str) -> Result<NewToken, RefreshError> {
     let provider = provider(&format!("client_id = \"cli\"\ntoken_endpoint = \"{token_endpoint}\""));
     let network = Arc::new(IssuerNetwork::new(None).unwrap());
     let issuer = OAuthIssuer::new([("notes".to_owned(), provider)].into(), network);
-    let token = NewToken { access: secret("at-1"), refresh: Some(secret(CANARY)), expires_in: None, scopes: scopes() };
-    issuer.refresh("notes".to_owned(), stored(&token)).await
+    issuer.refresh("notes".to_owned(), stored(&given().await)).await
+}
+
+/// A token whose refresh token is the canary, as a server gives it.
+async fn given() -> NewToken {
+    let body = format!(r#"{{"access_token":"at-1","token_type":"bearer","refresh_token":"{CANARY}"}}"#);
+    let server = faulty(move |_| Reply::json(200, &body)).await;
+    let oauth = format!("client_id = \"cli\"\ngrants = [\"password\"]\ntoken_endpoint = \"{}\"", server.url("/token"));
+    let (network, provider, (person, _shown)) = (IssuerNetwork::new(None).unwrap(), provider(&oauth), Shown::new());
+    let sign_in = SignIn { service: "notes", provider: &provider, scopes: scopes(), http: &network, person: &person };
+    sign_in.by_password("me", "pw".to_owned().into(), None).await.ok().unwrap().token
 }
 
 /// No form of an error may show what was sent.

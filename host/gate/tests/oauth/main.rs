@@ -17,4 +17,5 @@ mod flows;
 mod real;
 mod supabase;
 mod support;
+mod tls;
 mod wire;
