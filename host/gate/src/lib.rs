@@ -43,10 +43,15 @@ mod sign;
 mod strikes;
 
 pub use gate::Gate;
+pub use network::IssuerNetwork;
 pub use policy::Allowed;
 pub use policy::Grant;
 pub use policy::PublicRule;
+pub use service::Decision;
+pub use service::EnforcedBy;
 pub use service::Explained;
+pub use service::ExplainedScope;
+pub use service::ExplainedSignIn;
 pub use service::Services;
 pub use session::RequestRecord;
 pub use session::Session;

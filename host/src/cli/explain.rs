@@ -1,7 +1,7 @@
 //! `hotcell explain`: walks the decision on a request, without sending it. And `grant`, `revoke`, `resume`: a person's
 //! changes to what a tool may do. None of them can be reached by a tool or an agent.
 
-use hotcell_gate::Explained;
+use hotcell_gate::Decision;
 use hotcell_protocol::Code;
 use hotcell_protocol::Method;
 use hotcell_protocol::Refusal;
@@ -15,11 +15,11 @@ use crate::GrantedAction;
 use crate::Host;
 
 #[derive(Serialize)]
-struct Decision {
+struct Walked {
     action: String,
     allowed: bool,
     #[serde(flatten)]
-    terms: Option<Explained>,
+    terms: Option<Decision>,
     refusal: Option<Refusal>,
     token: Option<String>,
 }
@@ -56,22 +56,22 @@ pub(super) fn explain(host: &Host, args: &args::Explain) -> Result<Exit, Refusal
     Ok(if decisions.iter().any(|decision| decision.allowed) { Exit::Done } else { Exit::Refused })
 }
 
-fn decide(host: &Host, granted: &Granted, action: &str, method: Method, url: &str) -> Result<Decision, Refusal> {
+fn decide(host: &Host, granted: &Granted, action: &str, method: Method, url: &str) -> Result<Walked, Refusal> {
     let nothing = GrantedAction::default();
     let held = granted.actions.get(action).unwrap_or(&nothing);
     let grant = crate::call::grant(&granted.name, granted.digest, action, &held.services, &held.public)?;
     let action = action.to_owned();
-    match host.services().explain(&grant, method, url) {
+    match host.services().decide(&grant, method, url) {
         Ok(terms) => {
             let token = token(host, &terms)?;
-            Ok(Decision { action, allowed: true, terms: Some(terms), refusal: None, token })
+            Ok(Walked { action, allowed: true, terms: Some(terms), refusal: None, token })
         }
-        Err(refusal) => Ok(Decision { action, allowed: false, terms: None, refusal: Some(refusal), token: None }),
+        Err(refusal) => Ok(Walked { action, allowed: false, terms: None, refusal: Some(refusal), token: None }),
     }
 }
 
 /// What the store says of the token that the request would carry.
-fn token(host: &Host, terms: &Explained) -> Result<Option<String>, Refusal> {
+fn token(host: &Host, terms: &Decision) -> Result<Option<String>, Refusal> {
     let (Some(service), Some(scope)) = (&terms.service, &terms.scope) else { return Ok(None) };
     let metadata = host.store()?.and_then(|store| store.cached_metadata(service));
     Ok(Some(match metadata {
@@ -82,7 +82,7 @@ fn token(host: &Host, terms: &Explained) -> Result<Option<String>, Refusal> {
     }))
 }
 
-fn show(decision: &Decision) {
+fn show(decision: &Walked) {
     match (&decision.terms, &decision.refusal) {
         (Some(terms), _) => {
             output::good(&format!("{}: allowed by {}", decision.action, terms.rule));

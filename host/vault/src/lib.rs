@@ -36,6 +36,7 @@ mod issuer;
 mod key;
 mod lock;
 mod name;
+pub mod oauth;
 mod record;
 mod secret;
 mod snapshot;

@@ -43,6 +43,12 @@ impl Token {
         &self.access
     }
 
+    /// The refresh token, if there is one.
+    #[must_use]
+    pub fn refresh(&self) -> Option<&Secret> {
+        self.refresh.as_ref()
+    }
+
     /// All secrets of the token, for the scan of what comes back.
     pub fn secrets(&self) -> impl Iterator<Item = &Secret> {
         std::iter::once(&self.access).chain(&self.refresh)

@@ -2,9 +2,11 @@
 
 mod body;
 mod client;
+mod issuer;
 mod resolver;
 
 pub(crate) use client::Network;
+pub use issuer::IssuerNetwork;
 
 use http::HeaderMap;
 

@@ -87,7 +87,10 @@ fn denied(service: &Service, target: &Target) -> Option<Refusal> {
     Some(Refusal::new(
         Code::PathNotGranted,
         format!("{} always denies {template} to tools", service.name),
-        format!("nothing to repair for the tool; the operator wrote it into `deny` of [service.{}]", service.name),
+        format!(
+            "nothing to repair for the tool: it is in `deny` of [service.{}], or an authorisation server's own",
+            service.name
+        ),
     ))
 }
 

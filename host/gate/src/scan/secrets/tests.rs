@@ -201,7 +201,7 @@ fn without_a_token_nothing_is_found() {
 #[test]
 fn ordinary_text_is_not_taken_for_a_token() {
     let secrets = secrets(&[GITHUB, ODD, JWT, "another-token-0123456789abcdef"]);
-    let text = include_str!("../../service.rs").repeat(20);
+    let text = include_str!("../../service/mod.rs").repeat(20);
     assert!(!secrets.are_in(text.as_bytes()));
     assert!(!secrets.are_in(STANDARD.encode(text).as_bytes()));
 }
