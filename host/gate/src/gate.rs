@@ -62,7 +62,7 @@ impl Gate {
         let service = allowed.terms.service.clone().unwrap_or_default();
         self.strikes.check(grant.digest, &service)?;
 
-        let signed = sign::sign(&self.services, self.store.as_deref(), allowed)?;
+        let signed = sign::sign(&self.services, self.store.as_deref(), allowed).await?;
         let received = self.network.send(signed, deadline).await?;
         trace.received(&received);
 

@@ -59,7 +59,7 @@ impl Exit {
             | Code::UnknownAction
             | Code::UnknownTool => Self::BadInput,
             Code::StoreUnavailable => Self::Store,
-            Code::UpstreamTimedOut | Code::UpstreamUnreachable => Self::Upstream,
+            Code::RefreshFailed | Code::UpstreamTimedOut | Code::UpstreamUnreachable => Self::Upstream,
             Code::Internal => Self::Broken,
             _ => Self::Refused,
         }
@@ -89,7 +89,7 @@ async fn dispatch(command: Command) -> Result<Exit, Refusal> {
         Command::Remove(args) => install::remove(&host()?, &args).map(done),
         Command::Auth(Auth::Set(args)) => auth::set(&host()?, &args).map(done),
         Command::Auth(Auth::Status(args)) => auth::status(&host()?, &args),
-        Command::Auth(Auth::Logout(args)) => auth::logout(&host()?, &args).map(done),
+        Command::Auth(Auth::Logout(args)) => auth::logout(&host()?, &args).await.map(done),
         Command::Completions(args) => {
             clap_complete::generate(args.shell, &mut Cli::command(), "hotcell", &mut std::io::stdout());
             Ok(Exit::Done)
