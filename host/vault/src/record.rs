@@ -51,7 +51,11 @@ impl Record {
             }
             // Never later than at first: else a wall clock set back, and any change of the store after that, would give an
             // expired token a second life (threat M10).
-            _ => before.map_or_else(|| Known { wall: millis(clock.wall()), boot: clock.boot() }, |before| before.known),
+            // A wall clock that is behind the token's arrival was set back meanwhile: it is no younger than at first.
+            _ => before.map_or_else(
+                || Known { wall: millis(clock.wall()).max(meta.issued), boot: clock.boot() },
+                |before| before.known,
+            ),
         };
         let token = before.map(|before| before.token.clone()).unwrap_or_default();
         Self { meta, epoch: stored.epoch, secrets: stored.secrets.clone(), known, token }
