@@ -205,9 +205,14 @@ impl Meta {
         self.issued = millis(clock.wall());
         self.expires = token.expires_in.map(|life| self.issued.saturating_add(millis(life.min(LONGEST))));
         self.received = clock.boot_name().map(|boot| Received { boot: boot.to_owned(), millis: millis(clock.boot()) });
-        self.issuer = token.issuer.clone().or(self.issuer.take());
-        self.display_account = token.display_account.clone().or(self.display_account.take());
+        self.issuer = token.issuer.as_deref().map(shown).or(self.issuer.take());
+        self.display_account = token.display_account.as_deref().map(shown).or(self.display_account.take());
     }
+}
+
+/// What a server says of itself, as it may be printed: it could steer the terminal (threat G5).
+fn shown(text: &str) -> String {
+    hotcell_protocol::text::cut(&hotcell_protocol::text::visible(text), 200)
 }
 
 #[cfg(test)]
@@ -233,6 +238,17 @@ mod tests {
         assert_eq!(after(&["a", "admin"]), "a");
         assert_eq!(after(&["admin"]), "");
         assert_eq!(after(&["a", "b", "c"]), "a b");
+    }
+
+    #[test]
+    fn g5_what_a_server_calls_an_account_cannot_steer_a_terminal() {
+        let who = Who { service: "github".into(), account: "default".into() };
+        let odd = format!("\u{1b}]0;x\u{7}{}", "a".repeat(10_000));
+        let token = NewToken { display_account: Some(odd.clone()), issuer: Some(odd), ..new(&[]) };
+        let meta = Meta::new(&who, &token, &SystemClock::new());
+        for text in [meta.display_account.unwrap(), meta.issuer.unwrap()] {
+            assert!(text.len() < 1_000 && !text.chars().any(char::is_control), "{text}");
+        }
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! `AuthStore`: the tokens of a user.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use cap_std::fs::Dir;
+use tokio::time::timeout;
 
 use crate::clock::Clock;
 use crate::clock::SystemClock;
@@ -51,6 +53,9 @@ use crate::token::Token;
 pub struct AuthStore {
     pub(crate) shared: Arc<Shared>,
 }
+
+/// How long the end of a program waits for a refresh: longer than a request may take.
+const FINISH: Duration = Duration::from_secs(30);
 
 /// What is in memory for a caller.
 pub(crate) struct Glance {
@@ -180,10 +185,10 @@ impl AuthStore {
         async move { Box::pin(refresh::forced(self, id, used)).await }
     }
 
-    /// Waits until no refresh of this process is under way: a reply that arrives after the end of the program is lost, and
-    /// with it, perhaps, the sign-in. To be called before a runtime is dropped.
-    pub async fn finish(&self) {
-        self.shared.flights.finish().await;
+    /// Waits until no refresh of this process is under way, for 30 seconds at most: a reply that arrives after the end of the
+    /// program is lost, and with it, perhaps, the sign-in. To be called before a runtime is dropped. False if one is left.
+    pub async fn finish(&self) -> bool {
+        timeout(FINISH, self.shared.flights.finish()).await.is_ok()
     }
 
     /// Whether [`AuthStore::get_token`] can be expected to give one: there is one that has not expired, or can be refreshed.

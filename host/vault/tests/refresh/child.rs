@@ -61,8 +61,9 @@ fn of_another_test() {
 }
 
 async fn until_killed(store: &AuthStore) {
-    println!("ready");
-    std::io::stdout().flush().unwrap();
+    let mut out = std::io::stdout();
+    writeln!(out, "ready").unwrap();
+    out.flush().unwrap();
     loop {
         drop(access(store, "github").await);
     }
