@@ -76,16 +76,21 @@ impl Record {
 
     /// Where in its life the token is: as late as either clock says.
     pub(crate) fn stage(&self, clock: &dyn Clock) -> Stage {
-        self.meta.expires.map_or(Stage::Fresh, |expires| stage(self.meta.issued, expires, self.now(clock)))
+        self.stage_at(clock, clock.boot())
+    }
+
+    /// The same for a caller who has looked at [`Clock::boot`] already.
+    pub(crate) fn stage_at(&self, clock: &dyn Clock, boot: Duration) -> Stage {
+        self.meta.expires.map_or(Stage::Fresh, |expires| stage(self.meta.issued, expires, self.now(clock, boot)))
     }
 
     /// How long the token lives by either clock; `None` if nobody said.
     pub(crate) fn left(&self, clock: &dyn Clock) -> Option<Duration> {
-        self.meta.expires.map(|expires| Duration::from_millis(expires.saturating_sub(self.now(clock))))
+        self.meta.expires.map(|expires| Duration::from_millis(expires.saturating_sub(self.now(clock, clock.boot()))))
     }
 
-    fn now(&self, clock: &dyn Clock) -> u64 {
-        let since_known = millis(clock.boot().saturating_sub(self.known.boot));
+    fn now(&self, clock: &dyn Clock, boot: Duration) -> u64 {
+        let since_known = millis(boot.saturating_sub(self.known.boot));
         millis(clock.wall()).max(self.known.wall.saturating_add(since_known))
     }
 

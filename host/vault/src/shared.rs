@@ -99,18 +99,19 @@ impl Shared {
     }
 
     /// Reads the store anew if another process changed it; looks at most every 200 ms. After a failure the next call looks
-    /// again: what another process took out is not handed out because the file is damaged.
-    pub(crate) fn look(&self) -> Result<(), StoreError> {
-        let now = millis(self.clock.boot());
+    /// again: what another process took out is not handed out because the file is damaged. The time on [`Clock::boot`].
+    pub(crate) fn look(&self) -> Result<Duration, StoreError> {
+        let boot = self.clock.boot();
+        let now = millis(boot);
         let age = now.saturating_sub(self.looked.load(Ordering::Relaxed));
         if age < millis(LOOK_EVERY) {
-            return Ok(());
+            return Ok(boot);
         }
         let _publishing = match self.publishing.try_lock() {
             Ok(guard) => guard,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
             // Whoever is at it publishes what there is.
-            Err(TryLockError::WouldBlock) if age < millis(LOOK_AT_LATEST) => return Ok(()),
+            Err(TryLockError::WouldBlock) if age < millis(LOOK_AT_LATEST) => return Ok(boot),
             Err(TryLockError::WouldBlock) => self.publishing.lock().unwrap_or_else(PoisonError::into_inner),
         };
         if file::stamp(&self.dir) != Some(self.snapshot().stamp) {
@@ -118,7 +119,7 @@ impl Shared {
             self.publish(self.read(&content, stamp)?);
         }
         self.looked.store(now, Ordering::Relaxed);
-        Ok(())
+        Ok(boot)
     }
 
     fn read(&self, content: &Content, stamp: Stamp) -> Result<Snapshot, StoreError> {

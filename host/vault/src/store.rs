@@ -245,14 +245,14 @@ impl AuthStore {
     /// What is in memory: the token with its stage, or why there is none.
     pub(crate) fn glance(&self, id: Id<'_>, scope: Option<&str>) -> Result<Glance, AuthError> {
         let shared = &*self.shared;
-        shared.look()?;
+        let boot = shared.look()?;
         shared.with_snapshot(|snapshot| {
             let Some(record) = snapshot.find(id) else {
                 id.check()?;
                 return Err(required(id, scope, Reason::NotSignedIn));
             };
             usable(record, id, scope)?;
-            let stage = record.stage(&*shared.clock);
+            let stage = record.stage_at(&*shared.clock, boot);
             let due = (stage != Stage::Fresh && shared.can_refresh(record)).then(|| Due::of(record));
             Ok(Glance { token: record.token(&shared.key)?, stage, due })
         })
