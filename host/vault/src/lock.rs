@@ -16,9 +16,9 @@ use crate::error::StoreError;
 const NAME: &str = "store.lock";
 /// How long another process may hold it. A write takes milliseconds; a process that is stopped must not stop all others.
 const WAIT: Duration = Duration::from_secs(10);
-/// How long another process may refresh a record: longer than its request may take. Who waits longer gets an error and
+/// How long another process may refresh a record: longer than its requests may take. Who waits longer gets an error and
 /// sends nothing (threat M8).
-const WAIT_FOR_REFRESH: Duration = Duration::from_secs(30);
+const WAIT_FOR_REFRESH: Duration = Duration::from_secs(45);
 /// The folder of the records' locks.
 const LOCKS: &str = "locks";
 /// How often it is tried.

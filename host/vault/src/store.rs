@@ -54,8 +54,8 @@ pub struct AuthStore {
     pub(crate) shared: Arc<Shared>,
 }
 
-/// How long the end of a program waits for a refresh: longer than a request may take.
-const FINISH: Duration = Duration::from_secs(30);
+/// How long the end of a program waits for a refresh: longer than its requests may take.
+const FINISH: Duration = Duration::from_secs(45);
 
 /// What is in memory for a caller.
 pub(crate) struct Glance {
@@ -185,7 +185,7 @@ impl AuthStore {
         async move { Box::pin(refresh::forced(self, id, used)).await }
     }
 
-    /// Waits until no refresh of this process is under way, for 30 seconds at most: a reply that arrives after the end of the
+    /// Waits until no refresh of this process is under way, for 45 seconds at most: a reply that arrives after the end of the
     /// program is lost, and with it, perhaps, the sign-in. To be called before a runtime is dropped. False if one is left.
     pub async fn finish(&self) -> bool {
         timeout(FINISH, self.shared.flights.finish()).await.is_ok()

@@ -16,21 +16,23 @@ use super::steps::Ticket;
 use crate::crash;
 use crate::error::AuthError;
 use crate::error::StoreError;
+use crate::id::Who;
 use crate::issuer::RefreshError;
+use crate::lifetime::Stage;
 use crate::lock::RefreshLock;
 use crate::record;
 use crate::store::AuthStore;
 use crate::token::NewToken;
 use crate::token::Token;
 
-/// How long a request may take: less than others wait for the lock.
+/// How long a request may take: two of them take less than others wait for the lock.
 const REQUEST: Duration = Duration::from_secs(20);
 /// How long a revocation may take: somebody waits to be signed out.
 const REVOCATION: Duration = Duration::from_secs(5);
 /// How soon a new token is tried to be saved again, at first and at last.
 const SAVE_AGAIN: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(30)];
-/// How soon a server that gives tokens of no life is asked again.
-const STILLBORN: Duration = Duration::from_secs(30);
+/// How soon a server is asked again whose token was over before anybody could use it (threat L18).
+const STILLBORN: Duration = Duration::from_secs(5);
 
 pub(super) async fn fly(store: AuthStore, due: Due, seat: Seat) {
     let outcome = refresh(&store, due, &seat).await;
@@ -55,12 +57,18 @@ async fn refresh(store: &AuthStore, due: Due, seat: &Seat) -> Result<(), AuthErr
         }
     };
     crash::point("reply-in-hand");
-    let stillborn = new.expires_in.is_some_and(|life| life.is_zero());
-    save(store, ticket, &sent, &new, seat).await?;
-    if stillborn {
+    save(store, Arc::clone(&ticket), &sent, &new, seat).await?;
+    if is_over(store, ticket.who()) {
         return Err(AuthError::Refresh { service, kind: RefreshError::Transient { retry_after: Some(STILLBORN) } });
     }
     Ok(())
+}
+
+fn is_over(store: &AuthStore, who: &Who) -> bool {
+    store.shared.with_snapshot(|snapshot| {
+        let record = snapshot.find(who).filter(|record| record.holds_token());
+        record.is_some_and(|record| record.stage(&*store.shared.clock) == Stage::Expired)
+    })
 }
 
 async fn lock(store: &AuthStore, due: &Due) -> Result<RefreshLock, AuthError> {

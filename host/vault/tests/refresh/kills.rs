@@ -34,21 +34,24 @@ enum After {
 
 /// What a process finds that starts now. Anything but a token or a clear reason fails the test.
 async fn after(folder: &Path, server: std::net::SocketAddr) -> After {
-    let store = AuthStore::open(dir(folder), &KEY).unwrap().with_issuer(Arc::new(Remote(server)));
-    let mut found = access(&store, "github").await;
     for _ in 0..20 {
-        // New, and over before it was had: some tokens here live for 20 ms.
-        if matches!(found, Err(AuthError::Refresh { kind: RefreshError::Transient { retry_after: None }, .. })) {
-            found = access(&store, "github").await;
+        let store = AuthStore::open(dir(folder), &KEY).unwrap().with_issuer(Arc::new(Remote(server)));
+        let found = access(&store, "github").await;
+        assert!(store.finish().await);
+        match found {
+            Ok(_) => return After::Works,
+            // New, and over before it was had: some tokens here live for 20 ms.
+            Err(AuthError::Refresh { kind: RefreshError::Transient { .. }, .. }) => {}
+            Err(AuthError::AuthenticationRequired { reason: Reason::Interrupted, .. }) => {
+                return After::SignInAgain("interrupted");
+            }
+            Err(AuthError::AuthenticationRequired { reason: Reason::Rejected, .. }) => {
+                return After::SignInAgain("rejected");
+            }
+            Err(error) => panic!("neither a token nor a reason: {error:?}"),
         }
     }
-    store.finish().await;
-    match found {
-        Ok(_) => After::Works,
-        Err(AuthError::AuthenticationRequired { reason: Reason::Interrupted, .. }) => After::SignInAgain("interrupted"),
-        Err(AuthError::AuthenticationRequired { reason: Reason::Rejected, .. }) => After::SignInAgain("rejected"),
-        Err(error) => panic!("neither a token nor a reason: {error:?}"),
-    }
+    panic!("no token in twenty tries");
 }
 
 /// Each point of a refresh, the second time of those that the intent's write passes too; whether the reply of a server is lost
