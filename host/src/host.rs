@@ -192,7 +192,7 @@ impl Host {
             )
         })?;
         let scopes: BTreeSet<String> = scopes.iter().cloned().collect();
-        Ok(store.set_token(service, &NewToken { access, refresh: None, expires_in, scopes })?)
+        Ok(store.set_token(service, &NewToken { expires_in, scopes, ..NewToken::of(access) })?)
     }
 
     /// Refuses scopes that the service does not have: a misspelt one would leave a token that nothing can use.

@@ -71,7 +71,7 @@ impl Gate {
         let place = timeout_at(deadline, self.fair.enter(grant.digest, of.as_deref())).await;
         let _place = place.map_err(|_| busy())??;
 
-        let signed = sign::sign(&self.services, self.store.as_deref(), allowed)?;
+        let signed = sign::sign(&self.services, self.store.as_deref(), allowed).await?;
         let received = self.network.send(signed, deadline).await?;
         trace.received(&received);
         self.fair.learn(of.as_deref(), received.status, &received.headers);

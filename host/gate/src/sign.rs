@@ -27,7 +27,7 @@ pub(crate) struct Signed {
 }
 
 /// Adds what the host adds: the service's fixed headers and, where a scope says so, the credential.
-pub(crate) fn sign(services: &Services, store: Option<&AuthStore>, allowed: Allowed) -> Result<Signed, Refusal> {
+pub(crate) async fn sign(services: &Services, store: Option<&AuthStore>, allowed: Allowed) -> Result<Signed, Refusal> {
     let Allowed { method, target, headers, body, terms } = allowed;
     let mut headers = headers.into_map();
     // Answers in a form that can be scanned, whole (threats B14, E3).
@@ -45,7 +45,7 @@ pub(crate) fn sign(services: &Services, store: Option<&AuthStore>, allowed: Allo
                     "use an https origin",
                 ));
             }
-            let value = credential(store, name, scope, &service.prefix)?;
+            let value = credential(store, name, scope, &service.prefix).await?;
             headers.insert(&service.header, value);
             if headers.get_all(&service.header).iter().count() != 1 {
                 return Err(Refusal::internal("a request would carry its credential twice"));
@@ -56,12 +56,18 @@ pub(crate) fn sign(services: &Services, store: Option<&AuthStore>, allowed: Allo
 }
 
 /// The header's value, marked sensitive: HTTP libraries do not log it, and no compressing header table keeps it (threats F2, G1).
-fn credential(store: Option<&AuthStore>, service: &str, scope: &str, prefix: &str) -> Result<HeaderValue, Refusal> {
+async fn credential(
+    store: Option<&AuthStore>,
+    service: &str,
+    scope: &str,
+    prefix: &str,
+) -> Result<HeaderValue, Refusal> {
     let token = match store {
-        Some(store) => store.get_token(service, Some(scope))?,
+        Some(store) => store.get_token(service, Some(scope)).await?,
         None => {
             return Err(Refusal::from(AuthError::AuthenticationRequired {
                 service: service.to_owned(),
+                account: None,
                 scope: Some(scope.to_owned()),
                 reason: Reason::NotSignedIn,
             }));

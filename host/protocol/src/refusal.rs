@@ -46,6 +46,8 @@ pub enum Code {
     OriginNotGranted,
     /// The path is not granted.
     PathNotGranted,
+    /// The token is over and there is no new one now, though nobody needs to sign in again.
+    RefreshFailed,
     /// The request is over its limit.
     RequestTooLarge,
     /// The response is over its limit.
@@ -90,6 +92,7 @@ impl Code {
             Self::NeedsLogin => "needs-login",
             Self::OriginNotGranted => "origin-not-granted",
             Self::PathNotGranted => "path-not-granted",
+            Self::RefreshFailed => "refresh-failed",
             Self::RequestTooLarge => "request-too-large",
             Self::ResponseTooLarge => "response-too-large",
             Self::ResultTooLarge => "result-too-large",
@@ -112,7 +115,7 @@ impl Code {
             Self::RequestTooLarge | Self::ResponseTooLarge => GuestError::TooLarge,
             Self::TooManyRequests => GuestError::TooMany,
             Self::DeadlineExceeded | Self::UpstreamTimedOut => GuestError::TimedOut,
-            Self::UpstreamUnreachable => GuestError::Unreachable,
+            Self::RefreshFailed | Self::UpstreamUnreachable => GuestError::Unreachable,
             Self::LeakStopped => GuestError::Withheld,
             Self::AddressForbidden
             | Self::HeaderForbidden

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use hotcell_protocol::Code;
 use hotcell_protocol::Refusal;
+use hotcell_vault::Condition;
 use hotcell_vault::Metadata;
 use serde::Serialize;
 
@@ -63,19 +64,33 @@ pub(super) fn status(host: &Host, args: &args::AuthStatus) -> Result<Exit, Refus
     } else {
         show(&statuses);
     }
-    let expired = |status: &Status| status.metadata.as_ref().is_some_and(|metadata| metadata.expired);
+    let usable = |status: &Status| status.metadata.as_ref().is_some_and(is_usable);
     Ok(match statuses.iter().any(|status| status.signed_in) {
-        true if statuses.iter().any(|status| status.signed_in && !expired(status)) => Exit::Done,
+        true if statuses.iter().any(usable) => Exit::Done,
         true => Exit::Expired,
         false => Exit::ToolError,
     })
 }
 
 fn status_of(host: &Host, service: String, stored: &[Metadata]) -> Result<Status, Refusal> {
-    let metadata = stored.iter().find(|metadata| metadata.service == service).cloned();
+    let metadata = stored.iter().find(|metadata| metadata.service == service && metadata.is_default).cloned();
     let uses = |granted: &crate::Granted| granted.actions.values().any(|action| action.services.contains_key(&service));
     let tools = host.catalog().grants()?.into_values().filter(uses).map(|granted| granted.name).collect();
     Ok(Status { signed_in: metadata.is_some(), metadata, tools, service })
+}
+
+fn is_usable(metadata: &Metadata) -> bool {
+    metadata.state != Condition::SignInRequired && (!metadata.expired || metadata.refreshable)
+}
+
+fn state_of(metadata: &Metadata) -> &'static str {
+    match metadata.state {
+        Condition::SignInRequired => "sign in again",
+        Condition::Refreshing => "refreshing",
+        Condition::Active if metadata.expired && metadata.refreshable => "refreshed when used",
+        Condition::Active if metadata.expired => "expired",
+        Condition::Active => "signed in",
+    }
 }
 
 fn show(statuses: &[Status]) {
@@ -89,7 +104,7 @@ fn show(statuses: &[Status]) {
             let (state, scopes, expires, key) = match &status.metadata {
                 None => ("not signed in".to_owned(), String::new(), String::new(), String::new()),
                 Some(metadata) => (
-                    if metadata.expired { "expired" } else { "signed in" }.to_owned(),
+                    state_of(metadata).to_owned(),
                     metadata.scopes.iter().cloned().collect::<Vec<_>>().join(", "),
                     metadata.expires_at.map_or_else(|| "not known".to_owned(), time),
                     metadata.backend.to_string(),
@@ -107,7 +122,7 @@ fn time(seconds: u64) -> String {
         .map_or_else(|_| "far away".to_owned(), |at| at.strftime("%Y-%m-%d %H:%M UTC").to_string())
 }
 
-pub(super) fn logout(host: &Host, args: &args::AuthLogout) -> Result<(), Refusal> {
+pub(super) async fn logout(host: &Host, args: &args::AuthLogout) -> Result<(), Refusal> {
     let nobody = || {
         Refusal::new(
             Code::NeedsLogin,
@@ -116,12 +131,16 @@ pub(super) fn logout(host: &Host, args: &args::AuthLogout) -> Result<(), Refusal
         )
     };
     let store = host.store()?.ok_or_else(nobody)?;
-    store.clear_token(&args.service).map_err(|error| match Refusal::from(error) {
+    let revoked = store.clear_token(&args.service).await.map_err(|error| match Refusal::from(error) {
         refusal if refusal.code == Code::NeedsLogin => nobody(),
         refusal => refusal,
     })?;
     output::good(&format!("the token of {} is taken out of the store", args.service));
-    output::note("the server still accepts it until it expires: revoke it there too");
+    if revoked {
+        output::good("the server has revoked it");
+    } else {
+        output::note("the server still accepts it until it expires: revoke it there too");
+    }
     if args.json { output::json(&serde_json::json!({"service": args.service, "signed_in": false})) } else { Ok(()) }
 }
 

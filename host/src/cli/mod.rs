@@ -62,7 +62,7 @@ impl Exit {
             | Code::UnknownAction
             | Code::UnknownTool => Self::BadInput,
             Code::StoreUnavailable => Self::Store,
-            Code::UpstreamTimedOut | Code::UpstreamUnreachable => Self::Upstream,
+            Code::RefreshFailed | Code::UpstreamTimedOut | Code::UpstreamUnreachable => Self::Upstream,
             Code::Internal => Self::Broken,
             _ => Self::Refused,
         }
@@ -97,7 +97,7 @@ async fn dispatch(command: Command) -> Result<Exit, Refusal> {
         Command::Resume(args) => explain::resume(&host()?, &args).map(done),
         Command::Auth(Auth::Set(args)) => auth::set(&host()?, &args).map(done),
         Command::Auth(Auth::Status(args)) => auth::status(&host()?, &args),
-        Command::Auth(Auth::Logout(args)) => auth::logout(&host()?, &args).map(done),
+        Command::Auth(Auth::Logout(args)) => auth::logout(&host()?, &args).await.map(done),
         Command::Completions(args) => {
             // Into memory first: the library panics where its reader stops reading.
             let mut script = Vec::new();

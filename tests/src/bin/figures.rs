@@ -12,7 +12,6 @@
     reason = "a measurement, not the product"
 )]
 
-use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 use std::process::Stdio;
@@ -177,7 +176,7 @@ fn scan() {
         let store = AuthStore::open(dir, &Key::Memory([1; 32])).unwrap();
         for number in 0..tokens {
             let access = Secret::new(Canary::new("ghp_").token().to_owned().into()).unwrap();
-            let token = NewToken { access, refresh: None, expires_in: None, scopes: BTreeSet::new() };
+            let token = NewToken::of(access);
             store.set_token(&format!("service{number}"), &token).unwrap();
         }
         let gate =

@@ -15,6 +15,7 @@ mod callback;
 mod faults;
 mod flows;
 mod real;
+mod store;
 mod supabase;
 mod support;
 mod tls;

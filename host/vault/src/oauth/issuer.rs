@@ -48,7 +48,7 @@ pub(crate) struct Carried<'a> {
 impl<'a> Carried<'a> {
     /// The seam to the store's token. `client_secret` joins when the store keeps one with the token.
     fn by(token: &'a Token) -> Self {
-        Self { access: token.access(), refresh: token.refresh(), client_secret: None }
+        Self { access: token.access(), refresh: token.refresh(), client_secret: token.client_secret() }
     }
 }
 

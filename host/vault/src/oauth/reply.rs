@@ -70,9 +70,9 @@ impl Reply {
     pub(crate) fn into_token(self, granted: impl FnOnce(Option<&str>) -> BTreeSet<String>) -> NewToken {
         NewToken {
             scopes: granted(self.scope.as_deref()),
-            access: self.access,
             refresh: self.refresh,
             expires_in: self.expires_in,
+            ..NewToken::of(self.access)
         }
     }
 
