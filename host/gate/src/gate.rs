@@ -14,7 +14,9 @@ use tokio::time::timeout_at;
 
 use crate::fair::Fair;
 use crate::network::Network;
+use crate::network::Received;
 use crate::policy;
+use crate::policy::Allowed;
 use crate::policy::Grant;
 use crate::scan;
 use crate::scan::Secrets;
@@ -63,7 +65,8 @@ impl Gate {
     ) -> Result<Answer, Refusal> {
         trace.asked(&asked);
         self.refuse_secrets_in(&asked)?;
-        let allowed = policy::check(&self.services, grant, asked)?;
+        let mut allowed = policy::check(&self.services, grant, asked)?;
+        self.choose_scope(&mut allowed);
         trace.allowed(&allowed);
         let service = allowed.terms.service.clone().unwrap_or_default();
         strikes::check(&*self.strikes, grant.digest, &grant.tool, &service)?;
@@ -71,8 +74,7 @@ impl Gate {
         let place = timeout_at(deadline, self.fair.enter(grant.digest, of.as_deref())).await;
         let _place = place.map_err(|_| busy())??;
 
-        let signed = sign::sign(&self.services, self.store.as_deref(), allowed).await?;
-        let received = self.network.send(signed, deadline).await?;
+        let received = self.exchange(allowed, deadline).await?;
         trace.received(&received);
         self.fair.learn(of.as_deref(), received.status, &received.headers);
 
@@ -82,6 +84,36 @@ impl Gate {
             self.strikes.add(grant.digest, &service);
         }
         cleaned
+    }
+
+    /// Signs and sends; once more with a newer token where the server does not take this one (RFC 6750 §3.1).
+    async fn exchange(&self, allowed: Allowed, deadline: Instant) -> Result<Received, Refusal> {
+        let store = self.store.as_deref();
+        let service = allowed.terms.service.clone().unwrap_or_default();
+        let again = allowed.once_more();
+        let (signed, used) = sign::sign(&self.services, store, allowed).await?;
+        let received = self.network.send(signed, deadline).await?;
+        let (401, Some(store), Some(used)) = (received.status, store, used) else { return Ok(received) };
+        // Nothing was done for a request that was not authorised (RFC 9110 §15.5.2): a POST may be sent again (threat J9).
+        // The vault asks for a new token once for each old one, so that a server that says 401 for ever costs one refresh
+        // (threat J8). Where there is none, the server's own answer says why.
+        match timeout_at(deadline, store.force_refresh(&*service, &used)).await {
+            Ok(Ok(newer)) if !Arc::ptr_eq(&newer, &used) => {
+                let (signed, _) = sign::sign(&self.services, Some(store), again).await?;
+                self.network.send(signed, deadline).await
+            }
+            _ => Ok(received),
+        }
+    }
+
+    /// Where rules of several scopes match, the first whose scope the token has.
+    fn choose_scope(&self, allowed: &mut Allowed) {
+        let (Some(service), Some(store)) = (allowed.terms.service.clone(), &self.store) else { return };
+        if allowed.terms.others.is_empty() {
+            return;
+        }
+        let held = store.cached_metadata(&*service).map(|metadata| metadata.scopes).unwrap_or_default();
+        allowed.terms.choose(|scope| held.contains(scope));
     }
 
     /// The operator's services.

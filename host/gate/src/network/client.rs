@@ -63,16 +63,16 @@ impl Network {
         let mut request = reqwest::Request::new(method, target.url.clone());
         *request.headers_mut() = headers;
         *request.body_mut() = body.map(Into::into);
-        let sent = timeout(limits::CONNECT_TIMEOUT + limits::HEAD_TIMEOUT, client.execute(request)).await;
-        let response = sent
-            .map_err(|_| {
-                Refusal::new(
-                    Code::UpstreamTimedOut,
-                    format!("{origin} did not answer in time"),
-                    "try again; the server is slow or hangs",
-                )
-            })?
-            .map_err(|error| explain(&error, origin))?;
+        // A server may close a kept connection just as it is used again; and nothing else is worth a second try (RFC 9110
+        // §9.2.2: what is idempotent may be repeated without asking).
+        let again = if request.method().is_idempotent() { request.try_clone() } else { None };
+        let response = match (attempt(&client, request, origin).await?, again) {
+            (Err(error), Some(again)) if error.is_request() && !error.is_connect() && !error.is_timeout() => {
+                attempt(&client, again, origin).await?
+            }
+            (first, _) => first,
+        };
+        let response = response.map_err(|error| explain(&error, origin))?;
         let status = response.status().as_u16();
         let headers = response.headers().clone();
         check_head(status, &headers, origin)?;
@@ -89,6 +89,22 @@ impl Network {
         clients.insert(service.map(str::to_owned), client.clone());
         Ok(client)
     }
+}
+
+/// One try. The outer error: no answer in time.
+async fn attempt(
+    client: &Client,
+    request: reqwest::Request,
+    origin: &str,
+) -> Result<reqwest::Result<reqwest::Response>, Refusal> {
+    let most = limits::CONNECT_TIMEOUT + limits::HEAD_TIMEOUT;
+    timeout(most, client.execute(request)).await.map_err(|_| {
+        Refusal::new(
+            Code::UpstreamTimedOut,
+            format!("{origin} did not answer in time"),
+            "try again; the server is slow or hangs",
+        )
+    })
 }
 
 /// What is trusted: the bundled certificate authorities, and those in `extra_roots` (PEM).

@@ -120,7 +120,7 @@ impl Services {
     /// The refusal that the gate would answer with.
     pub fn decide(&self, grant: &Grant, method: Method, url: &str) -> Result<Decision, Refusal> {
         let asked = Asked { method, url: url.to_owned(), headers: Vec::new(), body: None };
-        let Terms { service, scope, rule } = policy::check(self, grant, asked)?.terms;
+        let Terms { service, scope, rule, .. } = policy::check(self, grant, asked)?.terms;
         Ok(Decision { service, scope, rule })
     }
 

@@ -22,12 +22,7 @@ fn secrets(tokens: &[&str]) -> Secrets {
     let dir = Dir::open_ambient_dir(folder.path(), ambient_authority()).unwrap();
     let store = AuthStore::open(dir, &Key::Memory([1; 32])).unwrap();
     for (number, token) in tokens.iter().enumerate() {
-        let token = NewToken {
-            access: Secret::new((*token).to_owned().into()).unwrap(),
-            refresh: None,
-            expires_in: None,
-            scopes: std::collections::BTreeSet::new(),
-        };
+        let token = NewToken::of(Secret::new((*token).to_owned().into()).unwrap());
         store.set_token(&format!("service{number}"), &token).unwrap();
     }
     Secrets::new(store.live_tokens().unwrap())
