@@ -182,3 +182,40 @@ async fn a_token_without_a_server_is_over_when_its_time_is() {
     assert!(matches!(error, AuthError::AuthenticationRequired { reason: Reason::Expired, .. }), "{error:?}");
     assert_eq!(bench.requests(), 0);
 }
+
+#[tokio::test]
+async fn g2_no_token_is_readable_in_the_folder_or_in_what_is_said() {
+    let bench = bench();
+    let failures = [NO_ANSWER, RefreshError::Config, RefreshError::Rejected];
+    let mut said = String::new();
+    for failure in failures {
+        bench.hands.pass(HOUR);
+        assert!(access(&bench.store, "github").await.is_ok());
+        bench.next(Next::Error(failure));
+        // The token before the last is refused as well.
+        bench.next(Next::Error(failure));
+        bench.hands.pass(HOUR);
+        let error = access(&bench.store, "github").await.unwrap_err();
+        said += &format!("{error} {error:?} {:?} {:?}", Refusal::from(error.clone()), bench.store.metadata().unwrap());
+        bench.issuer.next.lock().unwrap().clear();
+        bench.hands.pass(HOUR);
+    }
+    let mut folders = vec![bench.folder.path().to_owned()];
+    let mut files = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                assert!(path.ends_with("locks"), "{}", path.display());
+                folders.push(path);
+            } else {
+                files += 1;
+                said += &format!("{} {}", path.display(), std::fs::read_to_string(&path).unwrap());
+            }
+        }
+    }
+    assert_eq!(files, 4, "the store, its backup, its lock and the lock of a record");
+    for token in ["at-0-", "rt-0-"] {
+        assert!(!said.contains(token), "{token} in {said}");
+    }
+}

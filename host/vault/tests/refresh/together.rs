@@ -75,3 +75,23 @@ async fn a_choice_of_the_default_account_costs_a_refresh_nothing() {
     assert_eq!(waiting.await.unwrap().unwrap().access().expose(), "at-0-1-");
     assert_eq!(access(&bench.store, "github").await.unwrap(), "at-1-1-");
 }
+
+#[tokio::test]
+async fn m8_while_another_process_holds_the_lock_of_a_record_nothing_is_sent_and_others_are_free() {
+    let bench = bench();
+    bench.store.set_token("gitlab", &bench.server().sign_in()).unwrap();
+    bench.hands.pass(HOUR);
+    assert!(access(&bench.store, "github").await.is_ok());
+    bench.hands.pass(HOUR);
+    let locks: Vec<_> = std::fs::read_dir(bench.folder.path().join("locks")).unwrap().collect();
+    assert_eq!(locks.len(), 1);
+    let held = std::fs::File::open(locks[0].as_ref().unwrap().path()).unwrap();
+    held.lock().unwrap();
+    let store = bench.store.clone();
+    let waiting = tokio::spawn(async move { access(&store, "github").await });
+    assert_eq!(access(&bench.store, "gitlab").await.unwrap(), "at-1-1-");
+    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    assert_eq!((waiting.is_finished(), bench.requests()), (false, 2));
+    drop(held);
+    assert_eq!(waiting.await.unwrap().unwrap(), "at-0-2-");
+}
