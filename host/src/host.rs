@@ -1,6 +1,5 @@
 //! The host: folders, configuration, catalog, sandbox, gate and record, opened once and used by every call.
 
-use std::collections::BTreeSet;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,6 +11,7 @@ use std::time::Duration;
 use cap_std::fs::Dir;
 use hotcell_gate::Gate;
 use hotcell_gate::Grant;
+use hotcell_gate::IssuerNetwork;
 use hotcell_gate::Services;
 use hotcell_protocol::Action;
 use hotcell_protocol::Code;
@@ -24,9 +24,11 @@ use hotcell_sandbox::Sandbox;
 use hotcell_sandbox::Tool;
 use hotcell_vault::AuthError;
 use hotcell_vault::AuthStore;
+use hotcell_vault::Id;
 use hotcell_vault::Key;
 use hotcell_vault::NewToken;
 use hotcell_vault::Secret;
+use hotcell_vault::oauth::OAuthIssuer;
 use zeroize::Zeroizing;
 
 use crate::Catalog;
@@ -51,6 +53,7 @@ pub struct Host {
     strikes: Arc<Strikes>,
     keys: Box<dyn Keys>,
     sandbox: OnceLock<Sandbox>,
+    issuers: OnceLock<Arc<IssuerNetwork>>,
     store: Mutex<Option<Arc<AuthStore>>>,
     gates: Mutex<Gates>,
     config_path: PathBuf,
@@ -95,6 +98,7 @@ impl Host {
             state,
             keys,
             sandbox: OnceLock::new(),
+            issuers: OnceLock::new(),
             store: Mutex::default(),
             gates: Mutex::default(),
             config_path: places.config.join(crate::config::FILE),
@@ -155,7 +159,7 @@ impl Host {
         }
         let dir = folders::own_subfolder(&self.state, AUTH)?;
         let Some(recorded) = AuthStore::recorded(&dir)? else { return Ok(None) };
-        let opened = Arc::new(AuthStore::open(dir, &self.keys.key(&recorded)?)?);
+        let opened = self.refreshing(AuthStore::open(dir, &self.keys.key(&recorded)?)?)?;
         *store = Some(Arc::clone(&opened));
         Ok(Some(opened))
     }
@@ -166,7 +170,7 @@ impl Host {
     /// [`Code::StoreUnavailable`] if it cannot be made there.
     pub fn make_store(&self, key: &Key) -> Result<(), Refusal> {
         let dir = folders::own_subfolder(&self.state, AUTH)?;
-        let made = Arc::new(AuthStore::open(dir, key)?);
+        let made = self.refreshing(AuthStore::open(dir, key)?)?;
         *self.store.lock().unwrap_or_else(PoisonError::into_inner) = Some(made);
         *self.gates.lock().unwrap_or_else(PoisonError::into_inner) = Gates::default();
         Ok(())
@@ -184,15 +188,55 @@ impl Host {
         expires_in: Option<Duration>,
     ) -> Result<(), Refusal> {
         let access = Secret::new(Zeroizing::new(token)).map_err(AuthError::from)?;
+        let scopes = scopes.iter().cloned().collect();
+        self.keep(service, &NewToken { expires_in, scopes, ..NewToken::of(access) })
+    }
+
+    /// Puts a token into the store, with all that is known of it.
+    ///
+    /// # Errors
+    /// [`Code::StoreUnavailable`] without a store, or if it cannot be written.
+    pub fn keep<'a>(&self, id: impl Into<Id<'a>>, token: &NewToken) -> Result<(), Refusal> {
         let store = self.store()?.ok_or_else(|| {
             Refusal::new(
                 Code::StoreUnavailable,
                 "there is no credential store yet",
-                "make it with: hotcell auth set SERVICE",
+                "make it with: hotcell auth signin SERVICE, or hotcell auth set SERVICE",
             )
         })?;
-        let scopes: BTreeSet<String> = scopes.iter().cloned().collect();
-        Ok(store.set_token(service, &NewToken { expires_in, scopes, ..NewToken::of(access) })?)
+        Ok(store.set_token(id, token)?)
+    }
+
+    /// The way to authorisation servers.
+    ///
+    /// # Errors
+    /// [`Code::BadConfig`] for broken certificates.
+    pub fn issuer_network(&self) -> Result<Arc<IssuerNetwork>, Refusal> {
+        if let Some(network) = self.issuers.get() {
+            return Ok(Arc::clone(network));
+        }
+        let made = Arc::new(IssuerNetwork::new(self.extra_roots.as_deref())?);
+        Ok(Arc::clone(self.issuers.get_or_init(|| made)))
+    }
+
+    /// A store that refreshes its tokens by itself.
+    fn refreshing(&self, store: AuthStore) -> Result<Arc<AuthStore>, Refusal> {
+        let providers = self.services.providers();
+        if providers.is_empty() {
+            return Ok(Arc::new(store));
+        }
+        Ok(Arc::new(store.with_issuer(Arc::new(OAuthIssuer::new(providers, self.issuer_network()?)))))
+    }
+
+    /// Waits for refreshes that are under way: a new token that is lost on its way may end the sign-in. To be called before the
+    /// program ends.
+    pub async fn finish(&self) {
+        let store = self.store.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(store) = store
+            && !store.finish().await
+        {
+            tracing::warn!("a refresh was still under way at the end");
+        }
     }
 
     /// Refuses scopes that the service does not have: a misspelt one would leave a token that nothing can use.

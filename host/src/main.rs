@@ -17,8 +17,13 @@ fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|arg| arg == compiler::COMMAND) {
         return compiler::child();
     }
+    // No other process reads what this one holds. Where the system does not offer it, the work goes on: `doctor` says so.
+    let hardened = hotcell_vault::harden_process();
     let cli = Cli::parse();
     start_log(cli.log);
+    if let Err(error) = hardened {
+        tracing::warn!(kind = %error.kind(), "this process cannot be hardened");
+    }
     match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime.block_on(cli::run(cli)),
         Err(_) => ExitCode::from(70),

@@ -21,6 +21,12 @@ impl Canary {
         Self { token: format!("{prefix}{}", URL_SAFE_NO_PAD.encode(bytes)) }
     }
 
+    /// A token that a server made.
+    pub fn of(token: &str) -> Self {
+        assert!(token.len() >= 20, "too short to be searched for: {} bytes", token.len());
+        Self { token: token.to_owned() }
+    }
+
     /// The token itself: for the server that must accept it, and for standard input of `hotcell auth set`.
     pub fn token(&self) -> &str {
         &self.token

@@ -4,7 +4,9 @@ use std::io::Write as _;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::Command;
+use std::process::Output;
 use std::process::Stdio;
+use std::sync::Mutex;
 
 use hotcell::Places;
 use serde_json::Value;
@@ -19,6 +21,8 @@ use crate::programs;
 pub struct Cell {
     folder: TempDir,
     canary: Canary,
+    /// Tokens that a server made, as far as the test saw them.
+    watched: Mutex<Vec<Canary>>,
     /// What the test saw. [`Cell::hotcell`] adds the output of each command by itself.
     pub sinks: Sinks,
 }
@@ -69,12 +73,17 @@ impl Cell {
 
     fn with(prefix: &str) -> Self {
         let folder = tempfile::Builder::new().prefix("hotcell-test-").tempdir().unwrap();
-        Self { folder, canary: Canary::new(prefix), sinks: Sinks::default() }
+        Self { folder, canary: Canary::new(prefix), watched: Mutex::default(), sinks: Sinks::default() }
     }
 
     /// The token of this test.
     pub fn canary(&self) -> &Canary {
         &self.canary
+    }
+
+    /// Searches for this token too: one that a server made.
+    pub fn watch(&self, token: &str) {
+        self.watched.lock().unwrap().push(Canary::of(token));
     }
 
     /// The test's own folder.
@@ -108,6 +117,24 @@ impl Cell {
 
     /// As [`Cell::hotcell`], with this on standard input and these variables.
     pub fn hotcell_with(&self, args: &[&str], stdin: &str, variables: &[(&str, &str)]) -> Ran {
+        let mut child = self.command(args).envs(variables.iter().copied()).spawn().unwrap();
+        // A command that does not read its input may be gone by now.
+        drop(child.stdin.take().unwrap().write_all(stdin.as_bytes()));
+        let output = child.wait_with_output().unwrap();
+        self.keep(args, output)
+    }
+
+    /// Keeps what a command printed, for the sweep.
+    pub fn keep(&self, args: &[&str], output: Output) -> Ran {
+        let name = format!("hotcell {}", args.join(" "));
+        self.sinks.keep(format!("standard output of {name}"), output.stdout.clone());
+        self.sinks.keep(format!("standard error of {name}"), output.stderr.clone());
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        Ran { code: output.status.code().unwrap_or(-1), stdout: text(output.stdout), stderr: text(output.stderr) }
+    }
+
+    /// The command `hotcell` in this cell, all of its streams piped.
+    pub fn command(&self, args: &[&str]) -> Command {
         let places = self.places();
         let mut command = Command::new(programs::hotcell());
         command
@@ -118,19 +145,10 @@ impl Cell {
             .env("HOTCELL_KEY_FILE", self.key_file())
             .env("HOTCELL_LOG", "trace")
             .env("RUST_LOG", "trace")
-            .envs(variables.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        // A command that does not read its input may be gone by now.
-        drop(child.stdin.take().unwrap().write_all(stdin.as_bytes()));
-        let output = child.wait_with_output().unwrap();
-        let name = format!("hotcell {}", args.join(" "));
-        self.sinks.keep(format!("standard output of {name}"), output.stdout.clone());
-        self.sinks.keep(format!("standard error of {name}"), output.stderr.clone());
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        Ran { code: output.status.code().unwrap_or(-1), stdout: text(output.stdout), stderr: text(output.stderr) }
+        command
     }
 
     /// Puts the canary into the store as the token of a service, as a person would.
@@ -153,7 +171,10 @@ impl Cell {
     pub fn search(&self) -> Vec<String> {
         self.sinks.keep("the log of the test's own process, at TRACE", Log::so_far());
         let places = self.places();
-        self.sinks.search(&self.canary, &[&places.config, &places.state, &places.cache, self.path()])
+        let folders = [places.config.as_path(), &places.state, &places.cache, self.path()];
+        let watched = self.watched.lock().unwrap();
+        let canaries = std::iter::once(&self.canary).chain(watched.iter());
+        canaries.flat_map(|canary| self.sinks.search(canary, &folders)).collect()
     }
 }
 

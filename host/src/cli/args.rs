@@ -1,11 +1,24 @@
 //! The command line's words: what `hotcell --help` shows.
 
+mod auth;
+
 use std::path::PathBuf;
 
 use clap::Args;
 use clap::Parser;
 use clap::Subcommand;
 use clap::ValueEnum;
+
+pub use auth::Auth;
+pub use auth::AuthDefault;
+pub use auth::AuthLogout;
+pub use auth::AuthRefresh;
+pub use auth::AuthServices;
+pub use auth::AuthSet;
+pub use auth::AuthSignin;
+pub use auth::AuthStatus;
+pub use auth::KeyChoice;
+pub use auth::StoreKind;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -80,6 +93,8 @@ pub enum Command {
     Revoke(Change),
     /// Let a suspended tool work again
     Resume(Resume),
+    /// Check everything that Hotcell stands on, and say which walls stand
+    Doctor(Json),
     /// Print a completion script for a shell
     Completions(Completions),
 }
@@ -234,71 +249,6 @@ pub struct Change {
 pub struct Resume {
     /// Name of an installed tool
     pub tool: String,
-    /// Print JSON on standard output
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// `hotcell auth …`
-#[derive(Debug, Subcommand)]
-pub enum Auth {
-    /// Put a token into the store: typed without echo, or read from standard input. Never an argument
-    Set(AuthSet),
-    /// Show who is signed in where, without any secret
-    Status(AuthStatus),
-    /// Take a service's token out of the store
-    Logout(AuthLogout),
-}
-
-/// `hotcell auth set`
-#[derive(Debug, Args)]
-pub struct AuthSet {
-    /// Name of the service, as in config.toml
-    pub service: String,
-    /// A scope that the token has; repeat it for more
-    #[arg(long = "scope", short, value_name = "SCOPE")]
-    pub scopes: Vec<String>,
-    /// Seconds until the token expires; without it, it is used until the server refuses it
-    #[arg(long, value_name = "SECONDS")]
-    pub expires_in: Option<u64>,
-    /// Where the store's key is kept. Asked for the first time, then recorded
-    #[arg(long, value_enum, value_name = "KIND")]
-    pub store: Option<StoreKind>,
-    /// The key file, with --store key-file; made if it is missing. Variable HOTCELL_KEY_FILE
-    #[arg(long, value_name = "FILE")]
-    pub key_file: Option<PathBuf>,
-    /// Print JSON on standard output
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// Where the key of the credential store is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum StoreKind {
-    /// In the system's keychain (macOS Keychain, Windows Credential Manager, Linux Secret Service)
-    Keychain,
-    /// Nowhere: it is derived from a passphrase that is asked for (or read from the file that HOTCELL_PASSPHRASE_FILE names)
-    Passphrase,
-    /// In a file that only you can read. Whoever has the disk has the tokens
-    KeyFile,
-}
-
-/// `hotcell auth status`
-#[derive(Debug, Args)]
-#[command(after_help = "Exit codes: 0 signed in, 1 not signed in, 2 expired, 7 the store cannot be used")]
-pub struct AuthStatus {
-    /// Only this service
-    pub service: Option<String>,
-    /// Print JSON on standard output
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// `hotcell auth logout`
-#[derive(Debug, Args)]
-pub struct AuthLogout {
-    /// Name of the service
-    pub service: String,
     /// Print JSON on standard output
     #[arg(long)]
     pub json: bool,

@@ -6,6 +6,7 @@ mod ask;
 mod audit;
 mod auth;
 mod call;
+mod doctor;
 mod explain;
 mod install;
 mod keys;
@@ -88,16 +89,20 @@ async fn dispatch(command: Command) -> Result<Exit, Refusal> {
         Command::Install(args) => install(&host()?, &args).map(done),
         Command::List(args) => show::list(&host()?, &args).map(done),
         Command::Inspect(args) => show::inspect(&host()?, &args).map(done),
-        Command::Call(args) => call::call(&host()?, &args).await,
+        Command::Call(args) => {
+            let host = host()?;
+            let ended = call::call(&host, &args).await;
+            host.finish().await;
+            ended
+        }
         Command::Remove(args) => install::remove(&host()?, &args).map(done),
         Command::Audit(args) => audit::audit(&host()?, &args).await.map(done),
         Command::Explain(args) => explain::explain(&host()?, &args),
         Command::Grant(args) => explain::grant(&host()?, &args).map(done),
         Command::Revoke(args) => explain::revoke(&host()?, &args).map(done),
         Command::Resume(args) => explain::resume(&host()?, &args).map(done),
-        Command::Auth(Auth::Set(args)) => auth::set(&host()?, &args).map(done),
-        Command::Auth(Auth::Status(args)) => auth::status(&host()?, &args),
-        Command::Auth(Auth::Logout(args)) => auth::logout(&host()?, &args).await.map(done),
+        Command::Auth(command) => on_tokens(command).await,
+        Command::Doctor(args) => doctor::doctor(&args, host),
         Command::Completions(args) => {
             // Into memory first: the library panics where its reader stops reading.
             let mut script = Vec::new();
@@ -106,6 +111,22 @@ async fn dispatch(command: Command) -> Result<Exit, Refusal> {
             Ok(Exit::Done)
         }
     }
+}
+
+async fn on_tokens(command: Auth) -> Result<Exit, Refusal> {
+    let done = |()| Exit::Done;
+    let host = host()?;
+    let ended = match command {
+        Auth::Signin(args) => auth::signin(&host, &args).await.map(done),
+        Auth::Set(args) => auth::set(&host, &args).map(done),
+        Auth::Status(args) => auth::status(&host, &args).await,
+        Auth::Refresh(args) => auth::refresh(&host, &args).await.map(done),
+        Auth::Default(args) => auth::default(&host, &args).map(done),
+        Auth::Logout(args) => auth::logout(&host, &args).await.map(done),
+        Auth::Services(args) => auth::services(&host, &args).map(done),
+    };
+    host.finish().await;
+    ended
 }
 
 fn host() -> Result<Host, Refusal> {

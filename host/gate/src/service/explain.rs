@@ -21,6 +21,8 @@ pub struct Explained {
     pub origins: Vec<String>,
     /// The header that carries it.
     pub header: String,
+    /// What stands before it in that header.
+    pub prefix: String,
     /// Its scopes.
     pub scopes: Vec<ExplainedScope>,
     /// What tools may ask without a credential.
@@ -89,6 +91,7 @@ impl Service {
             description: self.description.clone(),
             origins: self.origins.iter().map(ToString::to_string).collect(),
             header: self.header.to_string(),
+            prefix: self.prefix.clone(),
             scopes: scopes.collect(),
             anonymous: self.anonymous.iter().map(ToString::to_string).collect(),
             denied: self.deny.iter().map(ToString::to_string).collect(),
