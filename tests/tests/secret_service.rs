@@ -34,7 +34,7 @@ fn on_a_bus(cell: &Cell, script: &str) -> Option<Ran> {
     std::fs::create_dir_all(home.join("run")).unwrap();
     let keyring = format!("LD_LIBRARY_PATH={} {} --components=secrets", libraries.join(":"), daemon.display());
     let output = Command::new("dbus-run-session")
-        .args(["--", "sh", "-ec", &format!("keyring() {{ {keyring} \"$@\"; }}\n{script}")])
+        .args(["--", "sh", "-ec", &format!("keyring() {{ {keyring} \"$@\"; }}\n{WAIT_FOR_IT}\n{script}")])
         .env("HOTCELL", programs::hotcell())
         .env("TOKEN", cell.canary().token())
         .env("HOTCELL_CONFIG", &places.config)
@@ -51,7 +51,10 @@ fn on_a_bus(cell: &Cell, script: &str) -> Option<Ran> {
 }
 
 const CONFIG: &str = "[service.github]\norigins = [\"https://api.github.com\"]\nscopes = { a = [\"GET /a\"] }\n";
-const UNLOCK: &str = "printf 'a passphrase' | keyring --unlock > /dev/null\n";
+/// Starts it unlocked, and waits until it is on the bus.
+const UNLOCK: &str = "printf 'a passphrase' | keyring --unlock > /dev/null\nwait_for_it\n";
+const WAIT_FOR_IT: &str = "wait_for_it() { for _ in $(seq 200); do dbus-send --session --print-reply --dest=org.freedesktop.DBus / \
+    org.freedesktop.DBus.NameHasOwner string:org.freedesktop.secrets | grep -q 'boolean true' && return; sleep 0.05; done; }";
 
 #[test]
 fn a_real_secret_service_keeps_the_key_and_opens_the_store_again() {
@@ -86,7 +89,7 @@ fn m12_without_a_secret_service_or_with_a_locked_one_there_is_a_clear_error_in_s
     let before = std::fs::read(&store).unwrap();
     // Nobody unlocks it, and nobody answers its prompt.
     let started = Instant::now();
-    let locked = on_a_bus(&cell, "keyring --start > /dev/null\n\"$HOTCELL\" auth status github").unwrap();
+    let locked = on_a_bus(&cell, "keyring --start > /dev/null\nwait_for_it\n\"$HOTCELL\" auth status github").unwrap();
     locked.exits(3).says("keychain");
     assert!(started.elapsed() < Duration::from_secs(8), "{:?}", started.elapsed());
     assert_eq!(std::fs::read(&store).unwrap(), before);
