@@ -27,6 +27,7 @@ impl Keys for Asked {
     fn key(&self, recorded: &Backend) -> Result<Key, Refusal> {
         match recorded {
             Backend::Keychain => Ok(Key::Keychain),
+            Backend::KernelKeyring => Ok(Key::KernelKeyring),
             Backend::KeyFile => key_file(None).map(Key::KeyFile),
             Backend::Passphrase { .. } => passphrase("Passphrase of the credential store: ").map(Key::Passphrase),
             Backend::Memory => Err(Refusal::new(
@@ -42,6 +43,7 @@ impl Keys for Asked {
 pub(super) fn choose(args: &KeyChoice) -> Result<Key, Refusal> {
     match args.store {
         Some(StoreKind::Keychain) => Ok(Key::Keychain),
+        Some(StoreKind::KernelKeyring) => Ok(Key::KernelKeyring),
         Some(StoreKind::KeyFile) => key_file(args.key_file.clone()).map(Key::KeyFile),
         Some(StoreKind::Passphrase) => new_passphrase().map(Key::Passphrase),
         None if ask::can_ask() => ask_for_kind(args),

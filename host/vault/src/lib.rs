@@ -8,7 +8,7 @@
 //!  store.json.enc ── one AEAD box for each record's metadata, one for its secrets
 //!      ▲                 associated data: format, kind, service, account, epoch; a seal over the whole
 //!      │
-//!  Key ── keychain | passphrase (argon2id) | key file | memory: chosen once, recorded, never silently weaker
+//!  Key ── keychain | passphrase (argon2id) | key file | kernel keyring | memory: chosen once, recorded, never silently weaker
 //! ```
 //!
 //! What is not promised: whoever runs as the same user, with the keychain open, can read what this process can read.

@@ -1,5 +1,5 @@
 // A real authorisation server for the tests: npm oidc-provider, with a person who always says yes.
-//   node as.mjs FOLDER-WITH-NODE_MODULES
+//   node as.mjs FOLDER-WITH-NODE_MODULES [SECONDS-THAT-ACCESS-TOKENS-LIVE]
 // Prints `ready PORT` when it listens on 127.0.0.1, and `event NAME` for what the tests count. Ends when its input ends.
 import http from 'node:http';
 import path from 'node:path';
@@ -9,6 +9,7 @@ const library = path.join(process.argv[2], 'node_modules', 'oidc-provider', 'lib
 const { default: Provider } = await import(pathToFileURL(library));
 
 const SCOPES = 'openid offline_access notes.read notes.write';
+const life = Number(process.argv[3] ?? 60);
 const say = (line) => process.stdout.write(`${line}\n`);
 
 const server = http.createServer();
@@ -41,7 +42,7 @@ const provider = new Provider(issuer, {
   pkce: { required: () => true },
   rotateRefreshToken: () => true,
   issueRefreshToken: async () => true,
-  ttl: { AccessToken: 60, ClientCredentials: 60, DeviceCode: 60, AuthorizationCode: 60, RefreshToken: 3600, Grant: 3600, Interaction: 3600, Session: 3600 },
+  ttl: { AccessToken: life, ClientCredentials: 60, DeviceCode: 60, AuthorizationCode: 60, RefreshToken: 3600, Grant: 3600, Interaction: 3600, Session: 3600 },
   features: {
     devInteractions: { enabled: false },
     clientCredentials: { enabled: true },
@@ -65,6 +66,9 @@ const provider = new Provider(issuer, {
   interactions: { url: (ctx, interaction) => `/interaction/${interaction.uid}` },
   findAccount: async (ctx, id) => ({ accountId: id, claims: async () => ({ sub: id }) }),
   cookies: { keys: ['tests'] },
+});
+provider.on('grant.success', (ctx) => {
+  if (ctx.oidc.params.grant_type === 'refresh_token') say('event refreshed');
 });
 provider.on('grant.revoked', () => say('event grant.revoked'));
 provider.on('server_error', (ctx, error) => process.stderr.write(`${error.stack}\n`));

@@ -217,6 +217,54 @@ async fn j8_j9_a_token_that_the_service_refuses_is_refreshed_once_and_the_reques
     tokens.iter().for_each(|token| cell.watch(token));
 }
 
+/// Sixteen processes find the token expired at the same moment, again and again. A second request with the same refresh token
+/// would make this server end the whole family.
+#[tokio::test(flavor = "multi_thread")]
+async fn m2_sixteen_processes_refresh_a_token_once_each_time_it_expires() {
+    const PROCESSES: usize = 16;
+    const EXPIRIES: usize = 12;
+    let cell = Cell::new("unused_");
+    let Some(server) = Real::with_tokens_of(2) else { return };
+    let upstream = Upstream::start(|_| Raw::ok("hello")).await;
+    cell.config(&config(&upstream, &server, ""));
+    cell.install("hostile");
+    sign_in_by_browser(&cell, &server).await.exits(0);
+    let url = format!("{}/api/x", upstream.origin());
+    let arguments = json!({"url": url, "times": 1}).to_string();
+    for expiry in 1..=EXPIRIES {
+        // Past its end, and past the moment at which another one would be refreshed early.
+        tokio::time::sleep(Duration::from_millis(2_100)).await;
+        let call = ["call", "hostile", "ask-often", "--json", &arguments];
+        let children: Vec<_> = (0..PROCESSES).map(|_| cell.command(&call).spawn().unwrap()).collect();
+        for child in children {
+            let ran = cell.keep(&call, child.wait_with_output().unwrap()).exits(0);
+            assert_eq!(ran.json(), json!([["200", 1]]), "{ran:?}");
+        }
+        assert!(server.says("refreshed", expiry).await, "nobody refreshed at expiry {expiry}");
+        assert_eq!(server.count("refreshed"), expiry, "more than one refresh at one expiry");
+    }
+    assert_eq!(server.count("grant.revoked"), 0, "a refresh token was used twice");
+    let tokens: std::collections::BTreeSet<_> = upstream.seen().iter().map(token).collect();
+    assert_eq!((tokens.len(), upstream.seen().len()), (EXPIRIES, PROCESSES * EXPIRIES));
+    tokens.iter().for_each(|token| cell.watch(token));
+}
+
+#[test]
+fn the_kernels_keyring_keeps_the_key_where_it_is_asked_for() {
+    let cell = Cell::new("ghp_");
+    cell.config("[service.github]\norigins = [\"https://api.github.com\"]\n");
+    let set = ["auth", "set", "github", "--store", "kernel-keyring"];
+    let ran = cell.hotcell_with(&set, cell.canary().token(), &[]);
+    // Some containers forbid it: then that is said, and nothing is made.
+    if ran.code == 7 {
+        println!("left out: this machine has no kernel keyring for us");
+        assert!(!cell.places().state.join("auth/store.json.enc").exists());
+        return;
+    }
+    ran.exits(0).says("forgets at a restart");
+    assert_eq!(cell.hotcell(&["auth", "status", "--json"]).exits(0).json()[0]["backend"], "kernel-keyring");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bad_request_to_the_listener_does_not_end_the_wait_and_ctrl_c_changes_nothing() {
     let cell = Cell::new("unused_");

@@ -21,6 +21,11 @@ pub(crate) struct Real {
 impl Real {
     /// Starts the server; `None` if it is to be left out.
     pub(crate) fn start() -> Option<Self> {
+        Self::with_tokens_of(60)
+    }
+
+    /// As [`Real::start`], with access tokens that live for so many seconds.
+    pub(crate) fn with_tokens_of(seconds: u64) -> Option<Self> {
         let servers = std::env::var("HOTCELL_SERVERS").expect("no HOTCELL_SERVERS: run cargo x test");
         if servers == "none" {
             eprintln!("left out: HOTCELL_SERVERS is none, there is no authorisation server");
@@ -32,6 +37,7 @@ impl Real {
         let mut child = Command::new("node")
             .arg(script)
             .arg(Path::new(&servers).join("node"))
+            .arg(seconds.to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

@@ -138,6 +138,8 @@ pub enum StoreKind {
     Passphrase,
     /// In a file that only you can read. Whoever has the disk has the tokens
     KeyFile,
+    /// In the keyring of the Linux kernel: it forgets when the machine restarts, and you sign in again
+    KernelKeyring,
 }
 
 /// `hotcell auth status`
