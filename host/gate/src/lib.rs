@@ -10,8 +10,9 @@
 //! Each step takes the type that only the step before can make, so a skipped step does not compile:
 //!
 //! ```compile_fail
-//! fn forge(request: hotcell_protocol::Asked) -> hotcell_gate::Allowed {
-//!     hotcell_gate::Allowed { asked: request }
+//! // Compiles as soon as one part of a permission can be reached, and so taken over into another.
+//! fn take_apart(allowed: hotcell_gate::Allowed) {
+//!     let hotcell_gate::Allowed { terms, .. } = allowed;
 //! }
 //! ```
 //! ```compile_fail

@@ -28,6 +28,8 @@ pub(crate) struct Signed {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Option<Bytes>,
     pub(crate) terms: Terms,
+    /// Private: nothing outside this module makes one.
+    _made: (),
 }
 
 /// Adds what the host adds: the service's fixed headers and, where a scope says so, the credential.
@@ -37,7 +39,7 @@ pub(crate) async fn sign(
     store: Option<&AuthStore>,
     allowed: Allowed,
 ) -> Result<(Signed, Option<Arc<Token>>), Refusal> {
-    let Allowed { method, target, headers, body, terms } = allowed;
+    let Allowed { method, target, headers, body, terms, .. } = allowed;
     let mut headers = headers.into_map();
     // Answers in a form that can be scanned, whole (threats B14, E3).
     headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
@@ -63,7 +65,7 @@ pub(crate) async fn sign(
             }
         }
     }
-    Ok((Signed { method, target, headers, body, terms }, used))
+    Ok((Signed { method, target, headers, body, terms, _made: () }, used))
 }
 
 /// The header's value, marked sensitive: HTTP libraries do not log it, and no compressing header table keeps it (threats F2, G1).

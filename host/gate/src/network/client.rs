@@ -77,7 +77,7 @@ impl Network {
         let headers = response.headers().clone();
         check_head(status, &headers, origin)?;
         let body = body::read(response, origin).await?;
-        Ok(Received { status, headers, body, target })
+        Ok(Received { status, headers, body, target, _made: () })
     }
 
     fn client(&self, service: Option<&str>) -> Result<Client, Refusal> {

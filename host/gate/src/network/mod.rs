@@ -19,4 +19,6 @@ pub(crate) struct Received {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
     pub(crate) target: Target,
+    /// Private: nothing outside this module makes one.
+    _made: (),
 }

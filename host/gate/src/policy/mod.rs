@@ -30,6 +30,8 @@ pub struct Allowed {
     pub(crate) headers: CheckedHeaders,
     pub(crate) body: Option<Bytes>,
     pub(crate) terms: Terms,
+    /// Private: nothing outside this module makes one.
+    _made: (),
 }
 
 impl Allowed {
@@ -41,6 +43,7 @@ impl Allowed {
             headers: CheckedHeaders(self.headers.0.clone()),
             body: self.body.clone(),
             terms: self.terms.clone(),
+            _made: (),
         }
     }
 }
@@ -84,7 +87,7 @@ pub(crate) fn check(services: &Services, grant: &Grant, asked: Asked) -> Result<
         match within(service, scopes.iter().map(String::as_str), asked.method, &target) {
             Ok(terms) => {
                 let headers = headers::check(&asked.headers, &service.request_headers)?;
-                return Ok(Allowed { method: asked.method, target, headers, body, terms });
+                return Ok(Allowed { method: asked.method, target, headers, body, terms, _made: () });
             }
             Err(refusal) => nearest = Some(refusal),
         }
@@ -94,7 +97,7 @@ pub(crate) fn check(services: &Services, grant: &Grant, asked: Asked) -> Result<
     if let Some(rule) = grant.public.iter().find(|rule| is_public && rule.allows(asked.method, &target)) {
         let headers = headers::check(&asked.headers, &[])?;
         let terms = Terms { service: None, scope: None, rule: rule.to_string(), others: Vec::new() };
-        return Ok(Allowed { method: asked.method, target, headers, body, terms });
+        return Ok(Allowed { method: asked.method, target, headers, body, terms, _made: () });
     }
     Err(nearest.unwrap_or_else(|| origin_not_granted(grant, asked.method, &target)))
 }
