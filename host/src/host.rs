@@ -314,7 +314,10 @@ impl Host {
     /// [`Code::BadComponent`] if it cannot be compiled, [`Code::StoreUnavailable`] if it cannot be kept.
     pub fn install(&self, package: &Package, granted: Granted) -> Result<(), Refusal> {
         let tool = self.load(&package.bytes, package.digest, &package.manifest.inert_imports)?;
-        self.catalog.install(package, granted)?;
+        let earlier = self.catalog.install(package, granted)?;
+        if let Some(earlier) = earlier.filter(|earlier| earlier.digest != package.digest) {
+            self.code.forget(earlier.digest);
+        }
         self.loaded().insert(package.digest, Arc::new(tool));
         Ok(())
     }

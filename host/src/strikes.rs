@@ -50,7 +50,7 @@ impl Strikes {
             .into_iter()
             .flatten()
             .filter(|(_, count)| **count >= STRIKES)
-            .map(|(service, _)| service.clone())
+            .map(|(service, _)| shown(service))
             .collect())
     }
 
@@ -63,7 +63,7 @@ impl Strikes {
         let mut book = self.read()?;
         let gone = book.strikes.remove(&digest.to_string()).unwrap_or_default();
         self.write(&book)?;
-        Ok(gone.into_keys().collect())
+        Ok(gone.keys().map(|service| shown(service)).collect())
     }
 
     fn read(&self) -> Result<Book, Refusal> {
@@ -89,6 +89,11 @@ impl Strikes {
         *count = count.saturating_add(1);
         self.write(&book)
     }
+}
+
+/// Public origins have no service's name.
+fn shown(service: &str) -> String {
+    if service.is_empty() { "public origins".to_owned() } else { service.to_owned() }
 }
 
 impl StrikeBook for Strikes {

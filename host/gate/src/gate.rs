@@ -8,6 +8,7 @@ use hotcell_protocol::Answer;
 use hotcell_protocol::Asked;
 use hotcell_protocol::Code;
 use hotcell_protocol::Refusal;
+use hotcell_protocol::limits;
 use hotcell_vault::AuthStore;
 use tokio::time::Instant;
 use tokio::time::timeout_at;
@@ -94,6 +95,9 @@ impl Gate {
         let (signed, used) = sign::sign(&self.services, store, allowed).await?;
         let received = self.network.send(signed, deadline).await?;
         let (401, Some(store), Some(used)) = (received.status, store, used) else { return Ok(received) };
+        if store.was_refreshed_within(&*service, limits::FORCED_REFRESH_EVERY) {
+            return Ok(received);
+        }
         // Nothing was done for a request that was not authorised (RFC 9110 §15.5.2): a POST may be sent again (threat J9).
         // The vault asks for a new token once for each old one, so that a server that says 401 for ever costs one refresh
         // (threat J8). Where there is none, the server's own answer says why.

@@ -93,6 +93,9 @@ pub const REQUESTS_A_MINUTE: u32 = 600;
 pub const LONGEST_PAUSE: Duration = Duration::from_secs(15 * 60);
 /// Bytes of all responses of one call together.
 pub const RECEIVED_BYTES: usize = 64 * MIB;
+/// Least time between two refreshes that a service's 401 brings about: a service that says no for ever must not wear out the
+/// sign-in (threat J8).
+pub const FORCED_REFRESH_EVERY: Duration = Duration::from_secs(60);
 /// Bytes of a URL (RFC 9110 §4.1 asks for at least 8,000 octets).
 pub const URL_BYTES: usize = 8 * KIB;
 /// Header fields of a guest's request.

@@ -128,18 +128,18 @@ impl Catalog {
         Ok(bytes)
     }
 
-    /// Keeps a package and records the grant, in place of an earlier one of the same name.
+    /// Keeps a package and records the grant, in place of an earlier one of the same name, which is returned.
     ///
     /// # Errors
     /// [`Code::StoreUnavailable`] if something cannot be written; then the earlier grant stands.
-    pub fn install(&self, package: &Package, granted: Granted) -> Result<(), Refusal> {
+    pub fn install(&self, package: &Package, granted: Granted) -> Result<Option<Granted>, Refusal> {
         let _lock = folders::lock(&self.state, LOCK)?;
         folders::replace_file(&self.tools, &file_name(package.digest), &package.bytes)?;
         let mut grants = self.grants()?;
         let earlier = grants.insert(granted.name.clone(), granted);
         self.write(&grants)?;
-        self.drop_unused(earlier, &grants);
-        Ok(())
+        self.drop_unused(earlier.clone(), &grants);
+        Ok(earlier)
     }
 
     /// Changes a grant, within what the tool was installed for. Reached by a person's command only.

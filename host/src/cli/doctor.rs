@@ -52,7 +52,7 @@ pub(super) fn doctor(args: &args::Json, open: impl FnOnce() -> Result<Host, Refu
         found: "none: guests run in the same process as the store; the engine is what holds them".into(),
         repair: String::new(),
     });
-    findings.push(good("this process", hardened()));
+    findings.push(hardened());
     let bad = findings.iter().any(|finding| !finding.good);
     if args.json {
         output::json(&findings)?;
@@ -104,14 +104,27 @@ fn tools(host: &Host) -> Result<String, Refusal> {
     Ok(format!("{} installed, each just as it was granted{suspended}", grants.len()))
 }
 
-fn hardened() -> &'static str {
-    if cfg!(target_os = "linux") {
-        "no core dumps; other processes of this user cannot read its memory"
-    } else if cfg!(unix) {
-        "no core dumps"
-    } else {
-        "nothing is hardened on this system"
+/// What the system says now, not what was asked of it.
+#[cfg(target_os = "linux")]
+fn hardened() -> Finding {
+    use rustix::process::DumpableBehavior;
+    let closed = rustix::process::dumpable_behavior().is_ok_and(|is| is == DumpableBehavior::NotDumpable);
+    let no_core = rustix::process::getrlimit(rustix::process::Resource::Core).current == Some(0);
+    match (closed, no_core) {
+        (true, true) => good("this process", "no core dumps; other processes of this user cannot read its memory"),
+        _ => Finding {
+            what: "this process",
+            good: false,
+            found: "its memory can be read by other processes of this user, or end in a core dump".into(),
+            repair: "the system does not offer it here (a container's rules, perhaps): run nothing else as this user"
+                .into(),
+        },
     }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn hardened() -> Finding {
+    good("this process", if cfg!(unix) { "no core dumps" } else { "nothing is hardened on this system" })
 }
 
 fn show(finding: &Finding) {

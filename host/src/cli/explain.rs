@@ -61,7 +61,11 @@ fn decide(host: &Host, granted: &Granted, action: &str, method: Method, url: &st
     let held = granted.actions.get(action).unwrap_or(&nothing);
     let grant = crate::call::grant(&granted.name, granted.digest, action, &held.services, &held.public)?;
     let action = action.to_owned();
-    match host.services().decide(&grant, method, url) {
+    let held = |service: &str| {
+        let metadata = host.store().ok().flatten().and_then(|store| store.cached_metadata(service));
+        metadata.map(|metadata| metadata.scopes).unwrap_or_default()
+    };
+    match host.services().decide(&grant, method, url, held) {
         Ok(terms) => {
             let token = token(host, &terms)?;
             Ok(Walked { action, allowed: true, terms: Some(terms), refusal: None, token })
@@ -76,7 +80,7 @@ fn token(host: &Host, terms: &Decision) -> Result<Option<String>, Refusal> {
     let metadata = host.store()?.and_then(|store| store.cached_metadata(service));
     Ok(Some(match metadata {
         None => "nobody is signed in".to_owned(),
-        Some(metadata) if metadata.expired => "expired".to_owned(),
+        Some(metadata) if metadata.expired && !metadata.refreshable => "expired".to_owned(),
         Some(metadata) if !metadata.scopes.contains(scope) => format!("lacks the scope {scope}"),
         Some(_) => "there".to_owned(),
     }))

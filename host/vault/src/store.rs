@@ -185,6 +185,13 @@ impl AuthStore {
         async move { Box::pin(refresh::forced(self, id, used)).await }
     }
 
+    /// Whether an account's token was refreshed less than so long ago, by whatever process.
+    #[must_use]
+    pub fn was_refreshed_within<'a>(&self, id: impl Into<Id<'a>>, span: Duration) -> bool {
+        let refreshed = self.cached_metadata(id).and_then(|metadata| metadata.refreshed_at);
+        refreshed.is_some_and(|at| self.shared.clock.wall().as_secs().saturating_sub(at) < span.as_secs())
+    }
+
     /// Waits until no refresh of this process is under way, for 45 seconds at most: a reply that arrives after the end of the
     /// program is lost, and with it, perhaps, the sign-in. To be called before a runtime is dropped. False if one is left.
     pub async fn finish(&self) -> bool {

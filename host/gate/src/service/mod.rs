@@ -7,6 +7,7 @@ mod reader;
 mod written;
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use hotcell_protocol::Asked;
 use hotcell_protocol::Code;
@@ -114,13 +115,23 @@ impl Services {
         Ok(Self { by_name })
     }
 
-    /// Decides a request as the gate would, without sending it: for a person who asks why.
+    /// Decides a request as the gate would, without sending it: for a person who asks why. `held`: the scopes that the token of
+    /// a service has.
     ///
     /// # Errors
     /// The refusal that the gate would answer with.
-    pub fn decide(&self, grant: &Grant, method: Method, url: &str) -> Result<Decision, Refusal> {
+    pub fn decide(
+        &self,
+        grant: &Grant,
+        method: Method,
+        url: &str,
+        held: impl Fn(&str) -> BTreeSet<String>,
+    ) -> Result<Decision, Refusal> {
         let asked = Asked { method, url: url.to_owned(), headers: Vec::new(), body: None };
-        let Terms { service, scope, rule, .. } = policy::check(self, grant, asked)?.terms;
+        let mut terms = policy::check(self, grant, asked)?.terms;
+        let held = terms.service.as_deref().map(held).unwrap_or_default();
+        terms.choose(|scope| held.contains(scope));
+        let Terms { service, scope, rule, .. } = terms;
         Ok(Decision { service, scope, rule })
     }
 

@@ -44,7 +44,15 @@ impl Written {
             scopes.remove(&scope);
             scopes.insert(scope, rules);
         }
-        let oauth = match (self.oauth, preset.oauth) {
+        // A preset's sign-in gives tokens of the preset's server. They are not sent to another: whoever names other origins names
+        // the sign-in too, or gives a key (threat I9).
+        let elsewhere = match (&self.origins, &preset.origins) {
+            (Some(own), Some(known)) => {
+                own.iter().any(|own| !known.iter().any(|known| known.get_ref() == own.get_ref()))
+            }
+            _ => false,
+        };
+        let oauth = match (self.oauth, preset.oauth.filter(|_| !elsewhere)) {
             (Some(own), Some(preset)) => {
                 let span = own.span();
                 Some(Spanned::new(span, own.into_inner().over(preset.into_inner())))

@@ -112,6 +112,13 @@ pub(super) async fn refresh(host: &Host, args: &args::AuthRefresh) -> Result<(),
     let id = Id::from((args.service.as_str(), args.account.as_deref()));
     let store = host.store()?.ok_or_else(|| nobody(&args.service))?;
     let before = store.cached_metadata(id).ok_or_else(|| nobody(&args.service))?;
+    if !before.refreshable {
+        return Err(Refusal::new(
+            Code::NeedsLogin,
+            format!("the token of {} cannot be refreshed: it came without a refresh token", args.service),
+            format!("get a new one: hotcell auth signin {0}, or hotcell auth set {0}", args.service),
+        ));
+    }
     let token = store.get_token(id, None).await?;
     let after = store.cached_metadata(id).ok_or_else(|| nobody(&args.service))?;
     // One that was over is new by now.

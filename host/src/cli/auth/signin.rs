@@ -41,12 +41,14 @@ pub(crate) async fn signin(host: &Host, args: &args::AuthSignin) -> Result<(), R
     let scopes = scopes(host, args)?;
     make_store(host, &args.keys)?;
     let flow = flow(provider, args)?;
-    let secret = client_secret(provider, flow, &args.service)?;
+    let mut ask = ask::Lines::default();
+    let secret = client_secret(&mut ask, provider, flow, &args.service)?;
+    let password = if flow == Flow::Password { Some(password(&mut ask, args)?) } else { None };
     let http = host.issuer_network()?;
     let person = Terminal { browser: !args.no_browser };
     let sign_in = SignIn { service: &args.service, provider, scopes: scopes.clone(), http: &*http, person: &person };
     output::note(&format!("signing in to {} for: {}", args.service, listed(&scopes)));
-    let signed_in = interrupted(run(&sign_in, flow, args, secret)).await?;
+    let signed_in = interrupted(run(&sign_in, flow, secret, password)).await?;
     keep(host, args, signed_in)
 }
 
@@ -54,18 +56,15 @@ pub(crate) async fn signin(host: &Host, args: &args::AuthSignin) -> Result<(), R
 async fn run(
     sign_in: &SignIn<'_>,
     flow: Flow,
-    args: &args::AuthSignin,
     secret: Option<Secret>,
+    password: Option<(String, Zeroizing<String>)>,
 ) -> Result<SignedIn, OAuthError> {
-    match (flow, secret) {
-        (Flow::AuthorizationCode, secret) => waiting(sign_in.by_browser(secret)).await,
-        (Flow::Device, secret) => waiting(sign_in.by_device(secret)).await,
-        (Flow::Password, secret) => {
-            let (name, password) = password(args)?;
-            sign_in.by_password(&name, password, secret).await
-        }
-        (Flow::ClientCredentials, Some(secret)) => sign_in.by_client_credentials(secret).await,
-        (Flow::ClientCredentials, None) => Err(OAuthError::NotOffered(flow)),
+    match (flow, secret, password) {
+        (Flow::AuthorizationCode, secret, _) => waiting(sign_in.by_browser(secret)).await,
+        (Flow::Device, secret, _) => waiting(sign_in.by_device(secret)).await,
+        (Flow::Password, secret, Some((name, password))) => sign_in.by_password(&name, password, secret).await,
+        (Flow::ClientCredentials, Some(secret), _) => sign_in.by_client_credentials(secret).await,
+        (Flow::ClientCredentials | Flow::Password, _, _) => Err(OAuthError::NotOffered(flow)),
     }
 }
 
@@ -172,21 +171,30 @@ fn option(flow: Flow) -> &'static str {
 }
 
 /// The client's own secret, where it has one. It never stands in the configuration.
-fn client_secret(provider: &Provider, flow: Flow, service: &str) -> Result<Option<Secret>, Refusal> {
+fn client_secret(
+    ask: &mut ask::Lines,
+    provider: &Provider,
+    flow: Flow,
+    service: &str,
+) -> Result<Option<Secret>, Refusal> {
     if !provider.has_client_secret() && flow != Flow::ClientCredentials {
         return Ok(None);
     }
-    let text = ask::secret(&format!("Client secret of {service} (not shown): "))?;
+    let text = ask.secret(&format!("Client secret of {service} (not shown): "))?;
     Ok(Some(Secret::from_line(text).map_err(hotcell_vault::AuthError::from)?))
 }
 
-fn password(args: &args::AuthSignin) -> Result<(String, Zeroizing<String>), OAuthError> {
+fn password(ask: &mut ask::Lines, args: &args::AuthSignin) -> Result<(String, Zeroizing<String>), Refusal> {
     let name = match &args.email {
         Some(name) => name.clone(),
-        None => ask::typed(&format!("E-mail address at {}: ", args.service)).unwrap_or_default(),
+        None if ask::can_ask() => ask::typed(&format!("E-mail address at {}: ", args.service))?,
+        None => {
+            let hint = format!("name it: hotcell auth signin {} --email ADDRESS", args.service);
+            return Err(Refusal::new(Code::BadArguments, "nobody can be asked for the e-mail address", hint));
+        }
     };
-    let password = ask::secret(&format!("Password of {} at {} (not shown): ", visible(&name), args.service));
-    Ok((name, password.map_err(|_| OAuthError::NotOffered(Flow::Password))?))
+    let password = ask.secret(&format!("Password of {} at {} (not shown): ", visible(&name), args.service))?;
+    Ok((name, password))
 }
 
 fn keep(host: &Host, args: &args::AuthSignin, signed_in: SignedIn) -> Result<(), Refusal> {

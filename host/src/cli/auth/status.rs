@@ -20,6 +20,10 @@ use crate::cli::output;
 
 #[derive(Serialize)]
 struct Status {
+    /// Serialised with the metadata, where there is some: the same key twice would be no JSON (RFC 8259 section 4).
+    #[serde(skip_serializing_if = "Option::is_none", rename = "service")]
+    alone: Option<String>,
+    #[serde(skip)]
     service: String,
     signed_in: bool,
     #[serde(flatten)]
@@ -123,7 +127,9 @@ fn status_of(
     let held = |name: &String| metadata.as_ref().is_some_and(|metadata| metadata.scopes.contains(name));
     let enforced_by = scopes.filter(|scope| held(&scope.name)).map(|scope| (scope.name.clone(), scope.enforced_by));
     let enforced_by = enforced_by.collect();
-    Ok(Status { signed_in: metadata.is_some(), metadata, enforced_by, tools, suspended, service, check: None })
+    let alone = metadata.is_none().then(|| service.clone());
+    let signed_in = metadata.is_some();
+    Ok(Status { alone, signed_in, metadata, enforced_by, tools, suspended, service, check: None })
 }
 
 fn is_usable(metadata: &Metadata) -> bool {

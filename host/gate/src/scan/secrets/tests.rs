@@ -1,7 +1,6 @@
 //! Each published form is found, wherever it stands; what only looks like it is not.
 
 use super::*;
-use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use base64::engine::general_purpose::URL_SAFE;
 use cap_std::ambient_authority;
@@ -199,4 +198,14 @@ fn ordinary_text_is_not_taken_for_a_token() {
     let text = include_str!("../../service/mod.rs").repeat(20);
     assert!(!secrets.are_in(text.as_bytes()));
     assert!(!secrets.are_in(STANDARD.encode(text).as_bytes()));
+}
+
+#[test]
+fn e8_the_password_of_a_basic_credential_is_found_alone_and_in_every_form() {
+    let password = "Correct-Horse-Battery-Staple-42";
+    let secrets = secrets(&[&STANDARD.encode(format!("ada:{password}"))]);
+    for (name, form) in published(password) {
+        assert!(secrets.are_in(&form), "{name}");
+    }
+    assert!(!secrets.are_in(b"ada"));
 }
