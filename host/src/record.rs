@@ -12,6 +12,7 @@ use crate::folders;
 pub const FILE: &str = "audit.jsonl";
 /// The file of the time before, kept once.
 pub const EARLIER: &str = "audit.1.jsonl";
+const LOCK: &str = "audit.lock";
 /// Bytes at which the file is put aside and a new one begun.
 const FILE_BYTES: u64 = 16 * 1024 * 1024;
 
@@ -53,8 +54,13 @@ impl Record {
     /// [`hotcell_protocol::Code::StoreUnavailable`] if it cannot be written: what is not recorded must not look as if it were.
     pub fn add(&self, line: &Line<'_, impl Serialize>) -> Result<(), Refusal> {
         let text = serde_json::to_string(line).map_err(|_| Refusal::internal("an audit line has no JSON form"))?;
-        if self.folder.metadata(FILE).is_ok_and(|metadata| metadata.len() > FILE_BYTES) {
-            drop(self.folder.rename(FILE, &self.folder, EARLIER));
+        let full = || self.folder.metadata(FILE).is_ok_and(|metadata| metadata.len() > FILE_BYTES);
+        if full() {
+            // One process alone puts it aside: two would put the new one aside right after, over the old one.
+            let _lock = folders::lock(&self.folder, LOCK)?;
+            if full() {
+                drop(self.folder.rename(FILE, &self.folder, EARLIER));
+            }
         }
         folders::append_line(&self.folder, FILE, &text)
     }

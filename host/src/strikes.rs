@@ -1,6 +1,8 @@
 //! The book of strikes: `strikes.json` in the state folder. What a tool did in one process counts in the next.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 
 use cap_std::fs::Dir;
 use hotcell_gate::STRIKES;
@@ -19,6 +21,8 @@ const FILE_BYTES: usize = 4 * 1024 * 1024;
 /// The book.
 pub struct Strikes {
     state: Dir,
+    /// A strike could not be written down: then everybody counts as suspended in this process.
+    lost: AtomicBool,
 }
 
 /// Strikes of each service, for each digest.
@@ -36,7 +40,7 @@ impl Strikes {
     /// [`hotcell_protocol::Code::Internal`] if the folder cannot be opened once more.
     pub fn open(state: &Dir) -> Result<Self, Refusal> {
         let state = state.try_clone().map_err(|_| Refusal::internal("the state folder cannot be opened again"))?;
-        Ok(Self { state })
+        Ok(Self { state, lost: AtomicBool::new(false) })
     }
 
     /// The services for which a tool is suspended.
@@ -99,12 +103,16 @@ fn shown(service: &str) -> String {
 impl StrikeBook for Strikes {
     fn count(&self, digest: Digest, service: &str) -> u32 {
         let of = |book: Book| book.strikes.get(&digest.to_string()).and_then(|of| of.get(service)).copied();
+        if self.lost.load(Ordering::Relaxed) {
+            return STRIKES;
+        }
         // A book that cannot be read suspends: a tool must not win by breaking it.
         self.read().map_or(STRIKES, |book| of(book).unwrap_or_default())
     }
 
     fn add(&self, digest: Digest, service: &str) {
         if let Err(refusal) = self.add_one(digest, service) {
+            self.lost.store(true, Ordering::Relaxed);
             tracing::error!(code = refusal.code.as_str(), "a strike cannot be written down");
         }
     }

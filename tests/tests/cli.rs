@@ -153,6 +153,7 @@ fn a_passphrase_opens_the_store_and_another_one_does_not() {
     let phrase = |name: &str, text: &str| {
         let path = cell.path().join(name);
         std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
         path.display().to_string()
     };
     let (right, wrong) = (phrase("right", "correct horse battery\n"), phrase("wrong", "correct horse batterz\n"));
@@ -162,6 +163,9 @@ fn a_passphrase_opens_the_store_and_another_one_does_not() {
     with(&right, &["auth", "status"], "").exits(0);
     with(&wrong, &["auth", "status"], "").exits(3).says("passphrase");
     with(&wrong, &["auth", "logout", "github"], "").exits(7).says("passphrase");
+    let open = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+    std::fs::set_permissions(&right, open).unwrap();
+    with(&right, &["auth", "status"], "").exits(3).says("can be read by other users");
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! The gate: services, vault, network, strikes. One for a host; [`Gate::send`] is the whole way of a request.
 
 use std::sync::Arc;
+use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::RwLock;
+use std::sync::Weak;
 
 use hotcell_protocol::Answer;
 use hotcell_protocol::Asked;
@@ -10,6 +12,7 @@ use hotcell_protocol::Code;
 use hotcell_protocol::Refusal;
 use hotcell_protocol::limits;
 use hotcell_vault::AuthStore;
+use hotcell_vault::Token;
 use tokio::time::Instant;
 use tokio::time::timeout_at;
 
@@ -25,6 +28,7 @@ use crate::service::Services;
 use crate::session::Trace;
 use crate::sign;
 use crate::strikes;
+use crate::strikes::STRIKES;
 use crate::strikes::StrikeBook;
 
 /// The only way out. Shared by all calls of a host.
@@ -35,6 +39,8 @@ pub struct Gate {
     secrets: RwLock<Arc<Secrets>>,
     strikes: Arc<dyn StrikeBook>,
     fair: Fair,
+    /// Tokens that were sent in calls which go on.
+    in_use: Mutex<Vec<Weak<Token>>>,
 }
 
 impl Gate {
@@ -50,8 +56,8 @@ impl Gate {
         strikes: Arc<dyn StrikeBook>,
     ) -> Result<Self, Refusal> {
         let secrets = RwLock::new(Arc::new(Secrets::new(Vec::new())));
-        let gate =
-            Self { services, store, network: Network::new(extra_roots)?, secrets, strikes, fair: Fair::default() };
+        let network = Network::new(extra_roots)?;
+        let gate = Self { services, store, network, secrets, strikes, fair: Fair::default(), in_use: Mutex::default() };
         gate.secrets()?;
         Ok(gate)
     }
@@ -62,20 +68,27 @@ impl Gate {
         grant: &Grant,
         asked: Asked,
         deadline: Instant,
-        trace: &mut Trace,
+        trace: &mut Trace<'_>,
     ) -> Result<Answer, Refusal> {
-        trace.asked(&asked);
-        self.refuse_secrets_in(&asked)?;
+        let holds_secret = self.secret_in(&asked)?;
+        trace.asked(&asked, holds_secret);
+        // Policy before the verdict on secrets: what is refused anyway must not tell whether it held one (threat E12).
         let mut allowed = policy::check(&self.services, grant, asked)?;
         self.choose_scope(&mut allowed);
         trace.allowed(&allowed);
         let service = allowed.terms.service.clone().unwrap_or_default();
         strikes::check(&*self.strikes, grant.digest, &grant.tool, &service)?;
+        if holds_secret {
+            // One hit is one bit of a guess: the tool gets no second one, and the call ends here (see `Session::send`).
+            (0..STRIKES).for_each(|_| self.strikes.add(grant.digest, &service));
+            trace.caught();
+            return Err(secret_in_request());
+        }
         let of = allowed.terms.service.clone();
         let place = timeout_at(deadline, self.fair.enter(grant.digest, of.as_deref())).await;
         let _place = place.map_err(|_| busy())??;
 
-        let received = self.exchange(allowed, deadline).await?;
+        let received = self.exchange(allowed, deadline, trace).await?;
         trace.received(&received);
         self.fair.learn(of.as_deref(), received.status, &received.headers);
 
@@ -88,11 +101,12 @@ impl Gate {
     }
 
     /// Signs and sends; once more with a newer token where the server does not take this one (RFC 6750 §3.1).
-    async fn exchange(&self, allowed: Allowed, deadline: Instant) -> Result<Received, Refusal> {
+    async fn exchange(&self, allowed: Allowed, deadline: Instant, trace: &mut Trace<'_>) -> Result<Received, Refusal> {
         let store = self.store.as_deref();
         let service = allowed.terms.service.clone().unwrap_or_default();
         let again = allowed.once_more();
         let (signed, used) = sign::sign(&self.services, store, allowed).await?;
+        self.note(used.as_ref(), trace);
         let received = self.network.send(signed, deadline).await?;
         let (401, Some(store), Some(used)) = (received.status, store, used) else { return Ok(received) };
         if store.was_refreshed_within(&*service, limits::FORCED_REFRESH_EVERY) {
@@ -103,7 +117,8 @@ impl Gate {
         // (threat J8). Where there is none, the server's own answer says why.
         match timeout_at(deadline, store.force_refresh(&*service, &used)).await {
             Ok(Ok(newer)) if !Arc::ptr_eq(&newer, &used) => {
-                let (signed, _) = sign::sign(&self.services, Some(store), again).await?;
+                let (signed, used) = sign::sign(&self.services, Some(store), again).await?;
+                self.note(used.as_ref(), trace);
                 self.network.send(signed, deadline).await
             }
             _ => Ok(received),
@@ -125,33 +140,55 @@ impl Gate {
         &self.services
     }
 
+    /// Counts a strike that is no response's: what a call was given, or gave back, held a credential (threats E12, G13).
+    ///
+    /// # Errors
+    /// The refusal that the tool is suspended, once it has too many.
+    pub fn strike(&self, grant: &Grant, what: &str, counts: bool) -> Result<(), Refusal> {
+        if counts {
+            self.strikes.add(grant.digest, what);
+        }
+        strikes::check(&*self.strikes, grant.digest, &grant.tool, what)
+    }
+
     /// Whether the bytes hold a live secret of the store. True if that cannot be found out: what cannot be scanned does not pass.
     #[must_use]
     pub fn holds_secret(&self, bytes: &[u8]) -> bool {
         self.secrets().map_or(true, |secrets| secrets.are_in(bytes))
     }
 
-    /// A tool that got hold of a secret elsewhere may not send it anywhere (threat G13).
-    fn refuse_secrets_in(&self, asked: &Asked) -> Result<(), Refusal> {
+    /// Remembers a token that was sent: as long as a call that used it goes on, nothing may bring it back, whatever becomes of
+    /// it in the store meanwhile. A person may sign out while a slow server is about to echo it (threat E1).
+    fn note(&self, used: Option<&Arc<Token>>, trace: &mut Trace<'_>) {
+        let Some(used) = used else { return trace.attempt(None) };
+        let mut in_use = self.in_use.lock().unwrap_or_else(PoisonError::into_inner);
+        in_use.retain(|token| token.strong_count() > 0);
+        if !in_use.iter().any(|token| std::ptr::eq(token.as_ptr(), Arc::as_ptr(used))) {
+            in_use.push(Arc::downgrade(used));
+        }
+        trace.attempt(Some(Arc::clone(used)));
+    }
+
+    /// Whether a request holds a secret: a tool that got hold of one elsewhere may not send it anywhere (threat G13).
+    fn secret_in(&self, asked: &Asked) -> Result<bool, Refusal> {
         let secrets = self.secrets()?;
         let texts = asked.headers.iter().flat_map(|header| [header.name.as_bytes(), header.value.as_bytes()]);
-        let found = texts.chain([asked.url.as_bytes()]).chain(asked.body.as_deref()).any(|bytes| secrets.are_in(bytes));
-        if found {
-            return Err(Refusal::new(
-                Code::LeakStopped,
-                "the tool's request holds a credential",
-                "find out where the tool got it: an argument, or a server that gives it back in an odd form",
-            ));
-        }
-        Ok(())
+        Ok(texts.chain([asked.url.as_bytes()]).chain(asked.body.as_deref()).any(|bytes| secrets.are_in(bytes)))
     }
 
     /// The live secrets, built anew when the store's tokens have changed.
     fn secrets(&self) -> Result<Arc<Secrets>, Refusal> {
-        let tokens = match &self.store {
+        let mut tokens = match &self.store {
             Some(store) => store.live_tokens()?,
             None => Vec::new(),
         };
+        let in_use = self.in_use.lock().unwrap_or_else(PoisonError::into_inner);
+        for used in in_use.iter().filter_map(Weak::upgrade) {
+            if !tokens.iter().any(|token| Arc::ptr_eq(token, &used)) {
+                tokens.push(used);
+            }
+        }
+        drop(in_use);
         let known = Arc::clone(&self.secrets.read().unwrap_or_else(PoisonError::into_inner));
         if known.are_of(&tokens) {
             return Ok(known);
@@ -160,6 +197,14 @@ impl Gate {
         *self.secrets.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&fresh);
         Ok(fresh)
     }
+}
+
+fn secret_in_request() -> Refusal {
+    Refusal::new(
+        Code::LeakStopped,
+        "the tool's request held a credential: the call was ended, and the tool is suspended",
+        "find out where the tool got it: an argument, or a server that gives it back in an odd form (hotcell audit)",
+    )
 }
 
 fn busy() -> Refusal {

@@ -20,7 +20,9 @@ use hotcell_protocol::Progress;
 use hotcell_protocol::Refusal;
 use hotcell_protocol::Waiting;
 use hotcell_protocol::limits;
+use hotcell_vault::Token;
 use serde::Serialize;
+use tokio::sync::Notify;
 
 use crate::gate::Gate;
 use crate::network::Received;
@@ -59,6 +61,10 @@ pub struct RequestRecord {
     pub status: Option<u16>,
     /// The refusal, if there was one.
     pub refused: Option<Code>,
+    /// How often it was sent: twice, where the service did not take the first token; not at all, where it was refused.
+    pub attempts: u32,
+    /// Whether it was given up before it had ended: the call was stopped.
+    pub given_up: bool,
     /// Bytes of the request's body.
     pub bytes_out: usize,
     /// Bytes of the response's body.
@@ -67,24 +73,62 @@ pub struct RequestRecord {
     pub ms: u64,
 }
 
-/// Fills a [`RequestRecord`] while a request goes through the gate.
-pub(crate) struct Trace(RequestRecord);
+/// Fills a [`RequestRecord`] while a request goes through the gate, and hands it in at the end, whatever the end is: what was
+/// sent is on record even if the call is dropped while the server answers.
+pub(crate) struct Trace<'a> {
+    session: &'a Session,
+    record: RequestRecord,
+    started: Instant,
+    caught: bool,
+}
 
-impl Trace {
-    pub(crate) fn asked(&mut self, asked: &Asked) {
-        self.0.bytes_out = asked.body.as_ref().map_or(0, Vec::len);
-        self.0.origin = url::parse(&asked.url).ok().map(|target| target.origin.to_string());
+impl Trace<'_> {
+    pub(crate) fn asked(&mut self, asked: &Asked, holds_secret: bool) {
+        self.record.bytes_out = asked.body.as_ref().map_or(0, Vec::len);
+        // A secret can stand in a host's name.
+        let target = if holds_secret { None } else { url::parse(&asked.url).ok() };
+        self.record.origin = target.map(|target| target.origin.to_string());
     }
 
     pub(crate) fn allowed(&mut self, allowed: &Allowed) {
-        self.0.service.clone_from(&allowed.terms.service);
-        self.0.scope.clone_from(&allowed.terms.scope);
-        self.0.rule = Some(allowed.terms.rule.clone());
+        self.record.service.clone_from(&allowed.terms.service);
+        self.record.scope.clone_from(&allowed.terms.scope);
+        self.record.rule = Some(allowed.terms.rule.clone());
+    }
+
+    /// It is about to be sent, with this token.
+    pub(crate) fn attempt(&mut self, used: Option<Arc<Token>>) {
+        self.record.attempts += 1;
+        self.session.seen().used.extend(used);
     }
 
     pub(crate) fn received(&mut self, received: &Received) {
-        self.0.status = Some(received.status);
-        self.0.bytes_in = received.body.len();
+        self.record.status = Some(received.status);
+        self.record.bytes_in = received.body.len();
+    }
+
+    /// It held a credential: the call ends.
+    pub(crate) fn caught(&mut self) {
+        self.caught = true;
+    }
+}
+
+impl Drop for Trace<'_> {
+    fn drop(&mut self) {
+        self.record.ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let record = self.record.clone();
+        tracing::info!(
+            service = record.service.as_deref(),
+            rule = record.rule.as_deref(),
+            status = record.status,
+            refused = record.refused.map(Code::as_str),
+            ms = record.ms,
+            "request"
+        );
+        let mut seen = self.session.seen();
+        if seen.requests.len() < RECORDS {
+            seen.requests.push(record);
+        }
     }
 }
 
@@ -96,6 +140,9 @@ pub struct Session {
     requests_left: AtomicU32,
     bytes_left: AtomicUsize,
     watcher: Arc<dyn Watcher>,
+    /// Whether the grant is still as it was when the call began.
+    granted: Box<dyn Fn() -> bool + Send + Sync>,
+    stopped: Notify,
     seen: Mutex<Seen>,
 }
 
@@ -103,28 +150,57 @@ pub struct Session {
 struct Seen {
     requests: Vec<RequestRecord>,
     refusals: Vec<Refusal>,
+    /// Tokens that were sent: held until the call ends, so that they are looked for until then.
+    used: Vec<Arc<Token>>,
+    stopped: Option<Refusal>,
 }
 
 impl Session {
-    /// A session for one call.
+    /// A session for one call. `granted` is asked before each request: what a person takes back is gone at once (threat J10).
     #[must_use]
-    pub fn new(gate: Arc<Gate>, grant: Grant, deadline: Instant, requests: u32, watcher: Arc<dyn Watcher>) -> Self {
+    pub fn new(
+        gate: Arc<Gate>,
+        grant: Grant,
+        deadline: Instant,
+        requests: u32,
+        watcher: Arc<dyn Watcher>,
+        granted: Box<dyn Fn() -> bool + Send + Sync>,
+    ) -> Self {
         let (requests_left, bytes_left) = (AtomicU32::new(requests), AtomicUsize::new(limits::RECEIVED_BYTES));
-        Self { gate, grant, deadline, requests_left, bytes_left, watcher, seen: Mutex::default() }
+        let (stopped, seen) = (Notify::new(), Mutex::default());
+        Self { gate, grant, deadline, requests_left, bytes_left, watcher, granted, stopped, seen }
     }
 
     /// What the call did, and what was refused to it: for the record and for the person.
     #[must_use]
     pub fn finish(&self) -> (Vec<RequestRecord>, Vec<Refusal>) {
-        let Seen { requests, refusals } = std::mem::take(&mut *self.seen());
-        (requests, refusals)
+        let mut seen = self.seen();
+        (std::mem::take(&mut seen.requests), std::mem::take(&mut seen.refusals))
+    }
+
+    /// Ends when the call must end without another word to the guest, and says why.
+    pub async fn stopped(&self) -> Refusal {
+        loop {
+            let told = self.stopped.notified();
+            if let Some(refusal) = self.seen().stopped.clone() {
+                return refusal;
+            }
+            told.await;
+        }
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn counted(&self, asked: Asked, trace: &mut Trace) -> Result<Answer, Refusal> {
+    async fn counted(&self, asked: Asked, trace: &mut Trace<'_>) -> Result<Answer, Refusal> {
+        if !(self.granted)() {
+            return Err(Refusal::new(
+                Code::ToolNotTrusted,
+                format!("the grant of {} was changed or taken back while it ran", self.grant.tool),
+                "call it again, if it is still granted",
+            ));
+        }
         let left = self.requests_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
         left.map_err(|_| {
             Refusal::new(
@@ -150,8 +226,7 @@ impl Session {
 impl Outside for Session {
     fn send(&self, asked: Asked) -> Waiting<'_, Result<Answer, GuestError>> {
         Box::pin(async move {
-            let started = Instant::now();
-            let mut trace = Trace(RequestRecord {
+            let record = RequestRecord {
                 service: None,
                 scope: None,
                 origin: None,
@@ -159,33 +234,34 @@ impl Outside for Session {
                 method: asked.method,
                 status: None,
                 refused: None,
+                attempts: 0,
+                given_up: true,
                 bytes_out: 0,
                 bytes_in: 0,
                 ms: 0,
-            });
+            };
+            let mut trace = Trace { session: self, record, started: Instant::now(), caught: false };
             let result = self.counted(asked, &mut trace).await;
-            let mut record = trace.0;
-            record.ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-            record.refused = result.as_ref().err().map(|refusal| refusal.code);
-            tracing::info!(
-                service = record.service.as_deref(),
-                rule = record.rule.as_deref(),
-                status = record.status,
-                refused = record.refused.map(Code::as_str),
-                ms = record.ms,
-                "request"
-            );
-            let mut seen = self.seen();
-            if seen.requests.len() < RECORDS {
-                seen.requests.push(record);
+            trace.record.given_up = false;
+            trace.record.refused = result.as_ref().err().map(|refusal| refusal.code);
+            let caught = trace.caught;
+            drop(trace);
+            let refusal = match result {
+                Ok(answer) => return Ok(answer),
+                Err(refusal) => refusal,
+            };
+            if caught {
+                // No answer at all: an error would tell the guest that its guess was right (threat E12).
+                self.seen().stopped = Some(refusal);
+                self.stopped.notify_waiters();
+                return std::future::pending().await;
             }
-            result.map_err(|refusal| {
-                let error = refusal.code.guest_error();
-                if seen.refusals.len() < REFUSALS && !seen.refusals.contains(&refusal) {
-                    seen.refusals.push(refusal);
-                }
-                error
-            })
+            let error = refusal.code.guest_error();
+            let mut seen = self.seen();
+            if seen.refusals.len() < REFUSALS && !seen.refusals.contains(&refusal) {
+                seen.refusals.push(refusal);
+            }
+            Err(error)
         })
     }
 

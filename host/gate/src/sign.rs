@@ -57,6 +57,7 @@ pub(crate) async fn sign(
                     "use an https origin",
                 ));
             }
+            refuse_if_changed(services, store, name, scope)?;
             let (value, token) = credential(store, name, scope, &service.prefix).await?;
             headers.insert(&service.header, value);
             used = Some(token);
@@ -66,6 +67,25 @@ pub(crate) async fn sign(
         }
     }
     Ok((Signed { method, target, headers, body, terms, _made: () }, used))
+}
+
+/// A token is for the service that a person meant. Whoever changes what stands behind the name gets none (threat I9).
+fn refuse_if_changed(
+    services: &Services,
+    store: Option<&AuthStore>,
+    service: &str,
+    scope: &str,
+) -> Result<(), Refusal> {
+    let bound = store.and_then(|store| store.cached_metadata(service)).and_then(|metadata| metadata.bound);
+    if bound.is_none() || bound == services.fingerprint(service) {
+        return Ok(());
+    }
+    Err(Refusal::from(AuthError::AuthenticationRequired {
+        service: service.to_owned(),
+        account: None,
+        scope: Some(scope.to_owned()),
+        reason: Reason::Changed,
+    }))
 }
 
 /// The header's value, marked sensitive: HTTP libraries do not log it, and no compressing header table keeps it (threats F2, G1).

@@ -99,6 +99,16 @@ impl Catalog {
         grants::read(&text)
     }
 
+    /// What changes whenever the grants do: length, time and inode of their file.
+    pub(crate) fn stamp(&self) -> Option<(u64, Option<std::time::SystemTime>, u64)> {
+        let metadata = self.state.metadata(grants::FILE).ok()?;
+        #[cfg(unix)]
+        let inode = cap_std::fs::MetadataExt::ino(&metadata);
+        #[cfg(not(unix))]
+        let inode = 0;
+        Some((metadata.len(), metadata.modified().ok().map(cap_std::time::SystemTime::into_std), inode))
+    }
+
     /// The grant of one tool.
     ///
     /// # Errors

@@ -161,7 +161,7 @@ pub struct Call {
     /// All arguments as one JSON object; `-` reads it from standard input
     #[arg(long, value_name = "OBJECT")]
     pub json: Option<String>,
-    /// Seconds that the call may take, network included
+    /// Seconds that the call may take, network included; at most limits.deadline_seconds of config.toml
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub timeout: Option<u64>,
     /// Print the whole outcome as JSON: verdict, cost, requests, refusals

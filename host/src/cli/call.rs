@@ -3,6 +3,13 @@
 use std::io::IsTerminal as _;
 use std::io::Read as _;
 use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::Receiver;
+use std::sync::mpsc::SyncSender;
+use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
 use hotcell_protocol::Code;
@@ -31,8 +38,15 @@ pub(super) async fn call(host: &Host, args: &args::Call) -> Result<Exit, Refusal
         arguments,
         deadline: args.timeout.map(Duration::from_secs),
     };
-    let watcher: Arc<dyn Watcher> = if args.quiet { Arc::new(crate::Unwatched) } else { Arc::new(Shown) };
-    let called = crate::call(host, request, watcher).await?;
+    refuse_too_long(host, args)?;
+    let shown = Arc::new(Shown::start());
+    let watcher: Arc<dyn Watcher> = if args.quiet { Arc::new(crate::Unwatched) } else { Arc::clone(&shown) as _ };
+    let called = tokio::select! {
+        called = crate::call(host, request, watcher) => called?,
+        // The call is dropped, which ends the guest and puts what it sent until now on record.
+        () = interrupted() => return Err(stopped()),
+    };
+    shown.finish();
     if args.report {
         output::json(&called)?;
         return Ok(exit(&called));
@@ -63,6 +77,7 @@ fn show(args: &args::Call, called: &Called) -> Result<(), Refusal> {
     match &called.outcome.verdict {
         Verdict::Returned(value) => output::json(value)?,
         Verdict::Failed(value) => {
+            let value = output::escaped(&value.to_string());
             output::bad(&format!("{}.{} returned its own error: {value}", args.tool, args.action));
         }
         Verdict::Refused(refusal) => output::refusal(refusal),
@@ -84,8 +99,82 @@ fn exit(called: &Called) -> Exit {
     }
 }
 
-/// Shows a tool's log and progress on standard error, as they come.
-struct Shown;
+/// A person may ask for less time than the operator allows, and not for more.
+fn refuse_too_long(host: &Host, args: &args::Call) -> Result<(), Refusal> {
+    let most = host.limits().deadline.as_secs();
+    match args.timeout {
+        Some(seconds) if seconds > most => Err(Refusal::new(
+            Code::BadArguments,
+            format!("--timeout {seconds} is more than the {most} s that a call may take here"),
+            "raise limits.deadline_seconds in config.toml",
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn stopped() -> Refusal {
+    Refusal::new(
+        Code::DeadlineExceeded,
+        "the call was stopped",
+        "what it sent until then may have been done: hotcell audit shows it",
+    )
+}
+
+/// Ctrl-C, or the system's polite request to end.
+async fn interrupted() {
+    #[cfg(unix)]
+    if let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminate.recv() => {}
+        }
+        return;
+    }
+    drop(tokio::signal::ctrl_c().await);
+}
+
+/// Lines of a tool that wait to be shown.
+const WAITING_LINES: usize = 256;
+/// How long the last lines may take to be shown.
+const LAST_LINES: Duration = Duration::from_millis(500);
+
+/// Shows a tool's log and progress on standard error, as they come, from a thread of its own: whoever reads standard error
+/// and does not must not stop the host in the middle of a guest's call. What does not fit is counted.
+struct Shown {
+    lines: Mutex<Option<SyncSender<String>>>,
+    dropped: AtomicUsize,
+    done: Mutex<Receiver<()>>,
+}
+
+impl Shown {
+    fn start() -> Self {
+        let (lines, waiting) = sync_channel::<String>(WAITING_LINES);
+        let (ended, done) = sync_channel(1);
+        std::thread::spawn(move || {
+            waiting.iter().for_each(|line| output::dim(&line));
+            ended.send(()).ok();
+        });
+        Self { lines: Mutex::new(Some(lines)), dropped: AtomicUsize::new(0), done: Mutex::new(done) }
+    }
+
+    fn show(&self, line: String) {
+        let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        if lines.as_ref().is_none_or(|lines| lines.try_send(line).is_err()) {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Waits a moment for the last lines.
+    fn finish(&self) {
+        drop(self.lines.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
+        let ended = done.recv_timeout(LAST_LINES);
+        let dropped = self.dropped.load(Ordering::Relaxed);
+        if ended.is_ok() && dropped > 0 {
+            output::dim(&format!("({dropped} further lines came too fast to be shown)"));
+        }
+    }
+}
 
 impl Watcher for Shown {
     fn log(&self, line: &LogLine) {
@@ -95,7 +184,7 @@ impl Watcher for Shown {
             LogLevel::Warn => "warn",
             LogLevel::Error => "error",
         };
-        output::dim(&format!("[{level}] {}", line.text));
+        self.show(format!("[{level}] {}", line.text));
     }
 
     fn progress(&self, progress: &Progress) {
@@ -103,6 +192,6 @@ impl Watcher for Shown {
             return;
         }
         let of = progress.total.map(|total| format!("/{total}")).unwrap_or_default();
-        output::dim(&format!("… {}{of} {}", progress.done, progress.note.as_deref().unwrap_or_default()));
+        self.show(format!("… {}{of} {}", progress.done, progress.note.as_deref().unwrap_or_default()));
     }
 }

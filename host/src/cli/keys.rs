@@ -96,7 +96,7 @@ fn passphrase(prompt: &str) -> Result<Zeroizing<String>, Refusal> {
             )
         });
     };
-    let bytes = Zeroizing::new(folders::read_named_file(&path, PASSPHRASE_BYTES)?);
+    let bytes = folders::read_secret_file(&path, PASSPHRASE_BYTES)?;
     let text = std::str::from_utf8(&bytes)
         .map_err(|_| Refusal::new(Code::StoreUnavailable, "the passphrase file is not text", "save it as UTF-8"))?;
     Ok(Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned()))

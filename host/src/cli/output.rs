@@ -35,7 +35,7 @@ pub(crate) fn json(value: &impl Serialize) -> Result<(), Refusal> {
 /// JSON in which no character of a tool's or a server's can steer a terminal or reorder what a person reads (threat G5,
 /// CVE-2021-42574). JSON itself escapes the control characters below U+0020 alone; the others stand in its strings only, where
 /// an escape means the same.
-fn escaped(json: &str) -> String {
+pub(crate) fn escaped(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     for c in json.chars() {
         if c != '\n' && text::is_odd(c) {
@@ -61,7 +61,7 @@ pub(crate) fn note(text: &str) {
 
 /// A remark of lesser weight on standard error.
 pub(crate) fn dim(text: &str) {
-    eprintln!("{DIM}{text}{DIM:#}");
+    drop(writeln!(anstream::stderr(), "{DIM}{text}{DIM:#}"));
 }
 
 /// Something that went as it should, on standard error.

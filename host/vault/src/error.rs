@@ -60,6 +60,9 @@ pub enum AuthError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reason {
+    /// The service of this name is another one than the token was given for: other origins, another header or server.
+    #[error("its description changed since the token was given: other origins, another header or authorisation server")]
+    Changed,
     /// The token's time is over, and there is nothing to refresh it with.
     #[error("the token has expired")]
     Expired,

@@ -33,6 +33,9 @@ pub struct Metadata {
     pub display_account: Option<String>,
     /// Which authorisation server gave the token, if one did.
     pub issuer: Option<String>,
+    /// What the token is for, as it was when it was put in: see [`crate::AuthStore::set_bound_token`].
+    #[serde(skip)]
+    pub bound: Option<String>,
     /// What can be done with it.
     pub state: Condition,
     /// Why a person must sign in, where one must.
@@ -147,6 +150,8 @@ pub(crate) struct Meta {
     /// The epoch at which the secrets were written. What changes no token leaves their box as it is (threat M5).
     pub(crate) token_epoch: u64,
     pub(crate) issuer: Option<String>,
+    #[serde(default)]
+    pub(crate) bound: Option<String>,
     pub(crate) display_account: Option<String>,
     pub(crate) intent: Option<Intent>,
     /// A request was sent whose answer nobody knows: the server may have taken the refresh token for used.
@@ -180,6 +185,7 @@ impl Meta {
             refreshable: false,
             token_epoch: 0,
             issuer: None,
+            bound: None,
             display_account: None,
             intent: None,
             uncertain: false,

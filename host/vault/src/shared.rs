@@ -160,6 +160,7 @@ impl Shared {
             account: meta.account.clone(),
             is_default: snapshot.default_of(&meta.service) == meta.account,
             display_account: meta.display_account.clone(),
+            bound: meta.bound.clone(),
             issuer: meta.issuer.clone(),
             state,
             reason,

@@ -110,6 +110,20 @@ impl AuthStore {
     /// # Errors
     /// [`AuthError::Name`] for an odd name; [`AuthError::Store`] if it cannot be written, and then the earlier token stays.
     pub fn set_token<'a>(&self, id: impl Into<Id<'a>>, token: &NewToken) -> Result<(), AuthError> {
+        self.set_bound_token(id, token, None)
+    }
+
+    /// As [`AuthStore::set_token`], with a name for what the token is for: origins, header, authorisation server. It is kept
+    /// with the token, for whoever uses it to compare.
+    ///
+    /// # Errors
+    /// As [`AuthStore::set_token`].
+    pub fn set_bound_token<'a>(
+        &self,
+        id: impl Into<Id<'a>>,
+        token: &NewToken,
+        bound: Option<String>,
+    ) -> Result<(), AuthError> {
         let id = id.into();
         id.check()?;
         token.scopes.iter().try_for_each(|scope| check_scope(scope))?;
@@ -120,7 +134,8 @@ impl AuthStore {
             if first && draft.stored.default_of(&who.service) != who.account {
                 draft.choose(&who)?;
             }
-            draft.put(Meta::new(&who, token, &*self.shared.clock), Secrets::Replace(secrets))?;
+            let meta = Meta { bound, ..Meta::new(&who, token, &*self.shared.clock) };
+            draft.put(meta, Secrets::Replace(secrets))?;
             Ok(())
         })
     }

@@ -75,10 +75,20 @@ impl Template {
         self.matches(path) || self.open && path.len() == self.segments.len() && self.begins(path)
     }
 
-    /// Whether a path is denied: as [`Template::covers`], and read as the most lenient server would, which ignores case and a
-    /// slash at the end. What is allowed is compared to the letter; what is denied must not hang on how it is spelt.
+    /// Whether a path is denied: as [`Template::covers`], and read as the most lenient server would, which ignores case, a
+    /// slash at the end, dots and spaces at the end of a segment, and what looks like a file's ending (`/token.json`). What
+    /// is allowed is compared to the letter; what is denied must not hang on how it is spelt.
     pub(crate) fn denies(&self, path: &[String]) -> bool {
-        let lower = |path: &[String]| path.iter().map(|part| part.to_ascii_lowercase()).collect::<Vec<_>>();
+        let readings: [fn(&str) -> String; 3] = [
+            |part| part.to_ascii_lowercase(),
+            |part| bare(part).to_owned(),
+            |part| bare(part).rsplit_once('.').map_or_else(|| bare(part).to_owned(), |(before, _)| before.to_owned()),
+        ];
+        readings.into_iter().any(|read| self.denies_as(path, read))
+    }
+
+    fn denies_as(&self, path: &[String], read: fn(&str) -> String) -> bool {
+        let lower = |path: &[String]| path.iter().map(|part| read(&part.to_ascii_lowercase())).collect::<Vec<_>>();
         let segments = self.segments.iter().map(Segment::to_lower).collect();
         let template = Self { segments, open: self.open, text: String::new() };
         let path = lower(path);
@@ -93,6 +103,15 @@ impl Template {
             Segment::Any => !part.is_empty(),
         })
     }
+}
+
+/// A segment in lower case without dots and spaces at its end.
+fn bare(part: &str) -> &str {
+    let mut part = part;
+    while let Some(shorter) = part.strip_suffix('.').or_else(|| part.strip_suffix("%20")) {
+        part = shorter;
+    }
+    part
 }
 
 fn segment(text: &str) -> Result<Segment, String> {
@@ -206,12 +225,23 @@ mod tests {
     #[test]
     fn a_denied_folder_is_denied_itself() {
         let template = Template::parse("/auth/v1/**").unwrap();
-        for denied in ["/auth/v1", "/auth/v1/", "/auth/v1/token", "/auth/v1/a/b", "/AUTH/v1", "/Auth/V1/Token/"] {
+        for denied in [
+            "/auth/v1",
+            "/auth/v1/",
+            "/auth/v1/token",
+            "/auth/v1/a/b",
+            "/AUTH/v1",
+            "/Auth/V1/Token/",
+            "/auth./v1%20/x",
+            "/auth/v1.json",
+        ] {
             assert!(template.denies(&path(denied)), "{denied}");
         }
         assert!(!template.denies(&path("/auth/v2/token")));
         let closed = Template::parse("/Login/{kind:A|b}").unwrap();
-        assert!(closed.denies(&path("/login/a/")) && closed.denies(&path("/LOGIN/B")));
+        for denied in ["/login/a/", "/LOGIN/B", "/login/a.json", "/login./b%20.", "/login/a.xml/"] {
+            assert!(closed.denies(&path(denied)), "{denied}");
+        }
         assert!(!closed.denies(&path("/login/c")) && !closed.denies(&path("/login/a/x")));
     }
 

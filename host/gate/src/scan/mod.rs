@@ -7,6 +7,7 @@
 mod forms;
 mod search;
 mod secrets;
+mod unescape;
 
 use hotcell_protocol::Answer;
 use hotcell_protocol::Code;

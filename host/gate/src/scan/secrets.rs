@@ -11,6 +11,7 @@ use super::forms;
 use super::forms::Wiped;
 use super::search::WINDOW;
 use super::search::Words;
+use super::unescape::unescaped;
 
 /// Shorter secrets are not looked for: they would be found everywhere.
 const LEAST_BYTES: usize = 8;
@@ -38,10 +39,20 @@ impl Secrets {
         self.tokens.len() == tokens.len() && self.tokens.iter().zip(tokens).all(|(a, b)| Arc::ptr_eq(a, b))
     }
 
-    /// Whether the bytes hold a secret in one of the forms.
+    /// Whether the bytes hold a secret in one of the forms, as they are or behind escapes, which may be escaped once more.
     pub(crate) fn are_in(&self, bytes: &[u8]) -> bool {
-        !self.tokens.is_empty()
-            && (self.words.are_in(&forms::view(bytes)) || self.short_ones().any(|secret| stands_alone(secret, bytes)))
+        if self.tokens.is_empty() {
+            return false;
+        }
+        if self.stand_in(bytes) {
+            return true;
+        }
+        let Some(once) = unescaped(bytes) else { return false };
+        self.stand_in(&once) || unescaped(&once).is_some_and(|twice| self.stand_in(&twice))
+    }
+
+    fn stand_in(&self, bytes: &[u8]) -> bool {
+        self.words.are_in(&forms::view(bytes)) || self.short_ones().any(|secret| stands_alone(secret, bytes))
     }
 
     /// Secrets with so few letters and digits that only the whole word counts: refresh tokens of 12 characters exist.

@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 
 use hotcell_protocol::Asked;
 use hotcell_protocol::Code;
+use hotcell_protocol::Digest;
 use hotcell_protocol::Method;
 use hotcell_protocol::Refusal;
 use hotcell_protocol::text::cut;
@@ -216,6 +217,21 @@ impl Services {
 
     pub(crate) fn find(&self, name: &str) -> Option<&Service> {
         self.by_name.get(name)
+    }
+
+    /// A name for all that says where a service's token goes and where it comes from. Another one means that a person must say
+    /// yes again. `None` for an unknown service.
+    #[must_use]
+    pub fn fingerprint(&self, service: &str) -> Option<String> {
+        let service = self.find(service)?;
+        let mut parts: Vec<String> = service.origins.iter().map(ToString::to_string).collect();
+        parts.sort();
+        parts.push(service.header.to_string());
+        if let Some(provider) = &service.provider {
+            parts.extend(provider.issuer().map(str::to_owned));
+            parts.extend(provider.endpoints().map(|(field, endpoint)| format!("{field} {}", endpoint.url())));
+        }
+        Some(Digest::of(parts.join("\n").as_bytes()).to_string())
     }
 
     /// The names of all services.

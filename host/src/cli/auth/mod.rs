@@ -45,6 +45,9 @@ pub(super) fn set(host: &Host, args: &args::AuthSet) -> Result<(), Refusal> {
             "use a longer one",
         ));
     }
+    if access.expose().bytes().filter(u8::is_ascii_alphanumeric).count() < 16 {
+        output::bad("it is so short that answers are searched for it as a word of its own only, not in other forms");
+    }
     let token = NewToken {
         expires_in: args.expires_in.map(Duration::from_secs),
         scopes: args.scopes.iter().cloned().collect(),
@@ -101,6 +104,9 @@ fn told(host: &Host, service: &str, account: Option<&str>, json: bool) -> Result
         "the token of {service} is stored for the account {}; its key is in {}",
         metadata.account, metadata.backend
     ));
+    if let Some(name) = &metadata.display_account {
+        output::note(&format!("the server calls the account {}", hotcell_protocol::text::visible(name)));
+    }
     if !metadata.is_default {
         output::note(&format!("tools use another account: hotcell auth default {service} {}", metadata.account));
     }

@@ -83,7 +83,13 @@ impl OAuthIssuer {
             None => return Err(RefreshError::Rejected),
         };
         let reply = reply.map_err(|failure| classify(&failure, provider.dialect()))?;
-        Ok(reply.into_token(|word| provider.still_granted(word)))
+        let named = reply.names_scopes();
+        let token = reply.into_token(|word| provider.still_granted(word));
+        // A server that names scopes and none of ours has taken them all: that is no "unchanged" (threat L11).
+        if named && token.scopes.is_empty() && !provider.known_scopes().is_empty() {
+            return Err(RefreshError::Rejected);
+        }
+        Ok(token)
     }
 
     async fn endpoints(&self, service: &str, provider: &Provider) -> Result<Endpoints, OAuthError> {

@@ -66,6 +66,11 @@ impl Reply {
         })
     }
 
+    /// Whether the server said which scopes the token has.
+    pub(crate) fn names_scopes(&self) -> bool {
+        self.scope.is_some()
+    }
+
     /// The token for the store, with the scopes that `granted` makes of the server's word. The one place that makes one.
     pub(crate) fn into_token(self, granted: impl FnOnce(Option<&str>) -> BTreeSet<String>) -> NewToken {
         NewToken {

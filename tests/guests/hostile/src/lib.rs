@@ -145,6 +145,15 @@ impl Guest for Tool {
         counts.into_iter().collect()
     }
 
+    fn ask_joined(url: String, parts: Vec<String>) -> Result<String, String> {
+        let body: String = parts.iter().rev().map(String::as_str).collect();
+        Self::ask("post".to_owned(), url, Vec::new(), Some(body))
+    }
+
+    fn fail(text: String) -> Result<String, String> {
+        Err(text)
+    }
+
     fn say(text: String) -> String {
         log::write(log::Level::Info, &text);
         println!("{text}");

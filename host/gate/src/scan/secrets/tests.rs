@@ -209,3 +209,34 @@ fn e8_the_password_of_a_basic_credential_is_found_alone_and_in_every_form() {
     }
     assert!(!secrets.are_in(b"ada"));
 }
+
+#[test]
+fn e2_every_published_form_is_found_inside_of_json_html_and_percent_encoding_too() {
+    for token in [GITHUB, ODD, JWT] {
+        let secrets = secrets(&[token]);
+        for (name, form) in published(token) {
+            let Ok(text) = String::from_utf8(form) else { continue };
+            let json = serde_json::json!({"content": text}).to_string();
+            let twice = serde_json::json!({"page": json}).to_string();
+            let percent: String = text
+                .bytes()
+                .map(|b| if b.is_ascii_alphanumeric() { char::from(b).to_string() } else { format!("%{b:02X}") })
+                .collect();
+            let html: String = text
+                .chars()
+                .map(|c| if c.is_ascii_alphanumeric() { c.to_string() } else { format!("&#{};", u32::from(c)) })
+                .collect();
+            let dotnet: String = json
+                .chars()
+                .map(|c| if "+&<>'`".contains(c) { format!("\\u{:04X}", u32::from(c)) } else { c.to_string() })
+                .collect();
+            for (wrapping, text) in
+                [("JSON", json), ("JSON in JSON", twice), ("percent", percent), ("HTML", html), (".NET", dotnet)]
+            {
+                assert!(secrets.are_in(text.as_bytes()), "{name} of {token} in {wrapping}: {text}");
+            }
+        }
+    }
+    let short = secrets(&["s3cretKey_12"]);
+    assert!(short.are_in(br"x\ns3cretKey_12"), "behind an escaped line end");
+}
