@@ -69,14 +69,28 @@ impl Watcher for Unwatched {
 /// an argument that holds a credential. What ends a call that runs is in [`Called::outcome`].
 pub async fn call(host: &Host, request: Request, watcher: Arc<dyn Watcher>) -> Result<Called, Refusal> {
     let granted = host.catalog().find(&request.tool)?;
+    call_granted(host, &granted, request, watcher).await
+}
+
+/// Calls one action under a grant that was looked up before: what runs is what that grant names, whatever is installed
+/// meanwhile.
+///
+/// # Errors
+/// As [`call`].
+pub(crate) async fn call_granted(
+    host: &Host,
+    granted: &Granted,
+    request: Request,
+    watcher: Arc<dyn Watcher>,
+) -> Result<Called, Refusal> {
     let action = request.action.clone();
-    match run(host, &granted, request, watcher).await {
+    match run(host, granted, request, watcher).await {
         Ok(called) => {
-            record(host, &granted, &action, &called)?;
+            record(host, granted, &action, &called)?;
             Ok(called)
         }
         Err(refusal) => {
-            record_refused(host, &granted, &action, &refusal)?;
+            record_refused(host, granted, &action, &refusal)?;
             Err(refusal)
         }
     }
@@ -109,7 +123,7 @@ async fn run(host: &Host, granted: &Granted, request: Request, watcher: Arc<dyn 
 }
 
 /// What the action may use, from the grant that a person gave.
-fn grant_of(granted: &Granted, action: &str) -> Result<Grant, Refusal> {
+pub(crate) fn grant_of(granted: &Granted, action: &str) -> Result<Grant, Refusal> {
     let action_grant = granted.actions.get(action).cloned().unwrap_or_default();
     grant(&granted.name, granted.digest, action, &action_grant.services, &action_grant.public)
 }
@@ -200,7 +214,7 @@ fn record(host: &Host, granted: &Granted, action: &str, called: &Called) -> Resu
 }
 
 /// Writes a call that was refused before anything ran.
-fn record_refused(host: &Host, granted: &Granted, action: &str, refusal: &Refusal) -> Result<(), Refusal> {
+pub(crate) fn record_refused(host: &Host, granted: &Granted, action: &str, refusal: &Refusal) -> Result<(), Refusal> {
     tracing::info!(tool = granted.name, refused = refusal.code.as_str(), "call");
     let event = Event::Call { verdict: "refused", refused: Some(refusal.code), requests: 0, ms: 0, memory_bytes: 0 };
     // What is no action of the tool may be any text.

@@ -33,6 +33,7 @@ use crate::Config;
 use crate::Granted;
 use crate::Package;
 use crate::Places;
+use crate::config::Serve;
 use crate::folders;
 use crate::keys::Keys;
 use crate::record::Record;
@@ -42,6 +43,7 @@ pub struct Host {
     services: Arc<Services>,
     limits: Limits,
     extra_roots: Option<Vec<u8>>,
+    serve: Serve,
     state: Dir,
     catalog: Catalog,
     record: Record,
@@ -75,6 +77,7 @@ impl Host {
             services: Arc::new(config.services),
             limits: config.limits,
             extra_roots: config.extra_roots,
+            serve: config.serve,
             catalog: Catalog::open(&state)?,
             record: Record::open(&state)?,
             state,
@@ -103,6 +106,16 @@ impl Host {
     #[must_use]
     pub fn limits(&self) -> Limits {
         self.limits
+    }
+
+    /// How agents are served.
+    pub(crate) fn serve(&self) -> &Serve {
+        &self.serve
+    }
+
+    /// The state folder.
+    pub(crate) fn state(&self) -> &Dir {
+        &self.state
     }
 
     pub(crate) fn record(&self) -> &Record {
@@ -250,6 +263,11 @@ impl Host {
         let tool = Arc::new(self.sandbox()?.load(&bytes, &granted.inert_imports)?);
         self.loaded().insert(granted.digest, Arc::clone(&tool));
         Ok(tool)
+    }
+
+    /// Whether a tool is compiled already.
+    pub(crate) fn is_loaded(&self, digest: Digest) -> bool {
+        self.loaded().contains_key(&digest)
     }
 
     fn loaded(&self) -> std::sync::MutexGuard<'_, HashMap<Digest, Arc<Tool>>> {

@@ -36,7 +36,9 @@ mod demo;
 mod folders;
 mod host;
 mod keys;
+mod mcp;
 pub mod record;
+mod signature;
 
 pub use call::Called;
 pub use call::Request;

@@ -15,7 +15,12 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     start_log(cli.log);
     match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime.block_on(cli::run(cli)),
+        Ok(runtime) => {
+            let exit = runtime.block_on(cli::run(cli));
+            // Not dropped: that waits for a read of standard input, which ends when a person types.
+            runtime.shutdown_background();
+            exit
+        }
         Err(_) => ExitCode::from(70),
     }
 }

@@ -69,6 +69,20 @@ impl Package {
     }
 }
 
+/// A state of the grants' file. Equal stamps mean equal grants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Stamp(Option<(u64, u64, Option<cap_std::time::SystemTime>)>);
+
+#[cfg(unix)]
+fn inode(metadata: &cap_std::fs::Metadata) -> u64 {
+    cap_std::fs::MetadataExt::ino(metadata)
+}
+
+#[cfg(not(unix))]
+fn inode(_: &cap_std::fs::Metadata) -> u64 {
+    0
+}
+
 /// The installed tools.
 pub struct Catalog {
     state: Dir,
@@ -97,6 +111,13 @@ impl Catalog {
         let text = String::from_utf8(bytes)
             .map_err(|_| Refusal::new(Code::BadConfig, "grants.lock is not UTF-8", "install the tools again"))?;
         grants::read(&text)
+    }
+
+    /// What changes whenever the grants do, without reading them: the file is replaced, never written in place.
+    #[must_use]
+    pub fn stamp(&self) -> Stamp {
+        let metadata = self.state.metadata(grants::FILE).ok();
+        Stamp(metadata.map(|metadata| (inode(&metadata), metadata.len(), metadata.modified().ok())))
     }
 
     /// The grant of one tool.

@@ -1,5 +1,6 @@
 //! The command line's words: what `hotcell --help` shows.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -67,6 +68,11 @@ pub enum Command {
     Call(Call),
     /// Remove a tool and its grant
     Remove(Remove),
+    /// Serve the granted tools to agents over MCP, on standard input and output or over HTTP
+    Serve(Serve),
+    /// Make agents know this server
+    #[command(subcommand)]
+    Mcp(Mcp),
     /// Tokens: put in, look at, take out
     #[command(subcommand)]
     Auth(Auth),
@@ -155,6 +161,57 @@ pub struct Remove {
     /// Print JSON on standard output
     #[arg(long)]
     pub json: bool,
+}
+
+/// `hotcell serve`
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// Listen for streamable HTTP instead, at http://ADDR/mcp, with a bearer token
+    #[arg(long, value_name = "ADDR", num_args = 0..=1, default_missing_value = "127.0.0.1:8717")]
+    pub http: Option<SocketAddr>,
+    /// Make a new bearer token: clients with the old one are refused from now on
+    #[arg(long, requires = "http")]
+    pub new_token: bool,
+}
+
+/// `hotcell mcp …`
+#[derive(Debug, Subcommand)]
+pub enum Mcp {
+    /// Write this server into a client's own configuration: shown first, merged, with a copy of the old file beside it
+    Add(McpAdd),
+}
+
+/// `hotcell mcp add`
+#[derive(Debug, Args)]
+pub struct McpAdd {
+    /// The client
+    pub client: McpClient,
+    /// For this project alone: its file in the current folder
+    #[arg(long)]
+    pub project: bool,
+    /// Print what would be written, and write nothing
+    #[arg(long)]
+    pub print: bool,
+    /// Write without asking
+    #[arg(long, short)]
+    pub yes: bool,
+}
+
+/// Clients whose configuration `hotcell mcp add` knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum McpClient {
+    /// Claude Code
+    Claude,
+    /// Claude Desktop
+    ClaudeDesktop,
+    /// Visual Studio Code
+    Vscode,
+    /// Cursor
+    Cursor,
+    /// Codex CLI
+    Codex,
+    /// Goose
+    Goose,
 }
 
 /// `hotcell auth …`

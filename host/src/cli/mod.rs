@@ -7,7 +7,9 @@ mod auth;
 mod call;
 mod install;
 mod keys;
+mod mcp;
 pub(crate) mod output;
+mod serve;
 mod show;
 
 use std::process::ExitCode;
@@ -21,6 +23,7 @@ use crate::Places;
 use args::Auth;
 use args::Cli;
 use args::Command;
+use args::Mcp;
 use keys::Asked;
 
 pub(crate) use install::install;
@@ -87,6 +90,8 @@ async fn dispatch(command: Command) -> Result<Exit, Refusal> {
         Command::Inspect(args) => show::inspect(&host()?, &args).map(done),
         Command::Call(args) => call::call(&host()?, &args).await,
         Command::Remove(args) => install::remove(&host()?, &args).map(done),
+        Command::Serve(args) => serve::serve(host()?, &args).await.map(done),
+        Command::Mcp(Mcp::Add(args)) => mcp::add(&args).map(done),
         Command::Auth(Auth::Set(args)) => auth::set(&host()?, &args).map(done),
         Command::Auth(Auth::Status(args)) => auth::status(&host()?, &args),
         Command::Auth(Auth::Logout(args)) => auth::logout(&host()?, &args).map(done),

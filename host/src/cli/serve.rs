@@ -1,0 +1,40 @@
+//! `hotcell serve`: the granted tools before agents. Standard output belongs to the protocol.
+
+use std::net::SocketAddr;
+
+use hotcell_protocol::Refusal;
+
+use super::args;
+use super::output;
+use crate::Host;
+use crate::mcp::Server;
+use crate::mcp::http::Bearer;
+use crate::mcp::http::Listening;
+use crate::mcp::stdio;
+
+pub(super) async fn serve(host: Host, args: &args::Serve) -> Result<(), Refusal> {
+    match args.http {
+        Some(address) => over_http(host, address, args.new_token).await,
+        None => {
+            let server = Server::new(host)?;
+            server.look().await?;
+            stdio::serve(server).await
+        }
+    }
+}
+
+async fn over_http(host: Host, address: SocketAddr, new_token: bool) -> Result<(), Refusal> {
+    // Bound first: a token that is shown and then serves nobody would be lost.
+    let listening = Listening::bind(address, host.serve()).await?;
+    let (bearer, shown) = Bearer::of(host.state(), new_token)?;
+    let server = Server::new(host)?;
+    server.look().await?;
+    if let Some(token) = shown {
+        output::note("the bearer token of this server; it is not shown again, and not kept but as a hash:");
+        output::note(&format!("  {}", *token));
+    }
+    output::good(&format!("listening at http://{}/mcp", listening.address()));
+    listening.serve(server, bearer).await?;
+    output::note("stopped");
+    Ok(())
+}
