@@ -108,6 +108,19 @@ impl Cell {
 
     /// As [`Cell::hotcell`], with this on standard input and these variables.
     pub fn hotcell_with(&self, args: &[&str], stdin: &str, variables: &[(&str, &str)]) -> Ran {
+        let mut child = self.command(args).envs(variables.iter().copied()).spawn().unwrap();
+        // A command that does not read its input may be gone by now.
+        drop(child.stdin.take().unwrap().write_all(stdin.as_bytes()));
+        let output = child.wait_with_output().unwrap();
+        let name = format!("hotcell {}", args.join(" "));
+        self.sinks.keep(format!("standard output of {name}"), output.stdout.clone());
+        self.sinks.keep(format!("standard error of {name}"), output.stderr.clone());
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        Ran { code: output.status.code().unwrap_or(-1), stdout: text(output.stdout), stderr: text(output.stderr) }
+    }
+
+    /// The `hotcell` command with these arguments in this cell's folders, its log at TRACE, its streams piped.
+    pub fn command(&self, args: &[&str]) -> Command {
         let places = self.places();
         let mut command = Command::new(programs::hotcell());
         command
@@ -118,19 +131,10 @@ impl Cell {
             .env("HOTCELL_KEY_FILE", self.key_file())
             .env("HOTCELL_LOG", "trace")
             .env("RUST_LOG", "trace")
-            .envs(variables.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        // A command that does not read its input may be gone by now.
-        drop(child.stdin.take().unwrap().write_all(stdin.as_bytes()));
-        let output = child.wait_with_output().unwrap();
-        let name = format!("hotcell {}", args.join(" "));
-        self.sinks.keep(format!("standard output of {name}"), output.stdout.clone());
-        self.sinks.keep(format!("standard error of {name}"), output.stderr.clone());
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        Ran { code: output.status.code().unwrap_or(-1), stdout: text(output.stdout), stderr: text(output.stderr) }
+        command
     }
 
     /// Puts the canary into the store as the token of a service, as a person would.
