@@ -113,6 +113,8 @@ pub const MCP_SESSION_IDLE: Duration = Duration::from_secs(600);
 pub const MCP_HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// Time that running calls have when the server is told to stop.
 pub const MCP_STOP: Duration = Duration::from_secs(10);
+/// Time that the last answers have to be written when no call runs any more.
+pub const MCP_LAST_WORDS: Duration = Duration::from_millis(100);
 /// How long a person may think about an approval.
 pub const MCP_APPROVAL: Duration = Duration::from_secs(300);
 /// How often the grants are looked at for changes: one `stat` each time.

@@ -81,7 +81,7 @@ impl Listening {
     /// None today; a failed connection is its client's matter.
     pub(crate) async fn serve(self, server: Server, bearer: Bearer) -> Result<(), Refusal> {
         let stop = CancellationToken::new();
-        let app = app(server, bearer, self.names, stop.clone());
+        let app = app(server.clone(), bearer, self.names, stop.clone());
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new()).header_read_timeout(limits::MCP_HEAD_TIMEOUT).max_buf_size(HEAD_BYTES);
         let places = Arc::new(Semaphore::new(limits::MCP_CONNECTIONS));
@@ -109,8 +109,9 @@ impl Listening {
             });
         }
         drop(self.listener);
+        server.rest().await;
         stop.cancel();
-        drop(tokio::time::timeout(limits::MCP_STOP, connections.shutdown()).await);
+        drop(tokio::time::timeout(limits::MCP_LAST_WORDS * 10, connections.shutdown()).await);
         Ok(())
     }
 }

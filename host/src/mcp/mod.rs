@@ -101,6 +101,15 @@ impl Server {
     pub(crate) async fn look(&self) -> Result<(), Refusal> {
         self.0.menu().await.map(drop)
     }
+
+    /// Waits until no call runs, and lets no further one begin; not longer than calls have for it.
+    async fn rest(&self) {
+        let all = u32::try_from(limits::MCP_CALLS).unwrap_or(u32::MAX);
+        if let Ok(Ok(places)) = tokio::time::timeout(limits::MCP_STOP, self.0.places.acquire_many(all)).await {
+            places.forget();
+            tokio::time::sleep(limits::MCP_LAST_WORDS).await;
+        }
+    }
 }
 
 impl Shared {

@@ -20,9 +20,10 @@ pub(crate) async fn serve(server: Server) -> Result<(), Refusal> {
     let (input, output) = stdio_pipes();
     let transport = AsyncRwTransport::new_server(input, output).with_max_line_length(limits::MCP_MESSAGE_BYTES);
     let stop = CancellationToken::new();
-    let stopping = stop.clone();
+    let (stopping, resting) = (stop.clone(), server.clone());
     tokio::spawn(async move {
         stopped().await;
+        resting.rest().await;
         stopping.cancel();
     });
     let running = match serve_server_with_ct(server, transport, stop).await {

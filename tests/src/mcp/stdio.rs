@@ -109,6 +109,12 @@ impl<'a> Agent<'a> {
         self.until(|message| message["id"] == json!(id) && message.get("method").is_none())
     }
 
+    /// Waits for the answer to a request, or for one that names no request: the server could not read so far.
+    #[track_caller]
+    pub fn any_answer(&mut self, id: u64) -> Value {
+        self.until(|message| message.get("method").is_none() && (message["id"] == json!(id) || message["id"].is_null()))
+    }
+
     /// Waits for a message of this method: a notification, or a request of the server's.
     #[track_caller]
     pub fn message(&mut self, method: &str) -> Value {
