@@ -14,6 +14,7 @@ use serde_json::Value;
 use serde_json::json;
 
 use super::Revision;
+use super::proxy;
 use super::request;
 use crate::cell::Cell;
 
@@ -129,6 +130,11 @@ impl<'a> Serving<'a> {
         let told = self.post(&fields, &json!({"jsonrpc": "2.0", "method": "notifications/initialized"}));
         assert_eq!(told.status, 202, "{told:?}");
         fields
+    }
+
+    /// The URL of something that adds the token, for clients that cannot be told one.
+    pub fn with_token_added(&self) -> String {
+        format!("http://127.0.0.1:{}/mcp", proxy::start(self.port, &self.token))
     }
 
     /// The process's id, for signals.

@@ -2,6 +2,7 @@
 //! wire, in both directions, is kept for the sweep.
 
 mod http;
+mod proxy;
 mod stdio;
 
 use serde_json::Value;
