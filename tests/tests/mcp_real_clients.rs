@@ -175,9 +175,10 @@ async fn the_official_conformance_suite_passes_for_each_revision() {
     for revision in Revision::ALL {
         let mut node = Command::new("node");
         node.arg("--import").arg(clients().join("node20.mjs")).arg(&suite);
-        node.args(["server", "--url", &url, "--suite", "all", "--spec-version", revision.text(), "--verbose"]);
-        let said = run(&cell, &mut node);
-        let scenarios = scenarios(&said);
+        node.args(["server", "--url", &url, "--suite", "all", "--spec-version", revision.text(), "-o"]);
+        let folder = cell.path().join(revision.text());
+        let said = run(&cell, node.arg(&folder));
+        let scenarios = scenarios(&folder);
         assert!(scenarios.len() > 20, "{said}");
         let mut passed = 0;
         for (name, checks) in &scenarios {
@@ -199,15 +200,18 @@ async fn the_official_conformance_suite_passes_for_each_revision() {
     }
 }
 
-/// The scenarios that the suite ran, each with its checks.
-fn scenarios(said: &str) -> Vec<(String, Vec<Value>)> {
-    let parts = said.split("Running client scenario '").skip(1);
-    parts
-        .map(|part| {
-            let name = part.split('\'').next().unwrap().to_owned();
-            let start = part.find("\n[").unwrap_or_else(|| panic!("no checks: {part}"));
-            let mut values = serde_json::Deserializer::from_str(&part[start..]).into_iter::<Vec<Value>>();
-            (name, values.next().unwrap().unwrap())
+/// The scenarios that the suite ran, each with its checks: one folder `server-NAME-TIME` for each.
+fn scenarios(folder: &Path) -> Vec<(String, Vec<Value>)> {
+    let entries = std::fs::read_dir(folder).unwrap().flatten();
+    let mut scenarios: Vec<_> = entries
+        .map(|entry| {
+            let name = entry.file_name().into_string().unwrap();
+            let name = name.strip_prefix("server-").unwrap();
+            // The time has 24 characters, and a hyphen before it.
+            let name = name[..name.len() - 25].to_owned();
+            (name, serde_json::from_slice(&std::fs::read(entry.path().join("checks.json")).unwrap()).unwrap())
         })
-        .collect()
+        .collect();
+    scenarios.sort_by(|(a, _), (b, _)| a.cmp(b));
+    scenarios
 }
