@@ -222,6 +222,7 @@ pub(crate) fn lock(dir: &Dir, name: &str) -> Result<Lock, Refusal> {
 /// [`Code::BadConfig`] if it cannot be read, is no text, or has more than `limit` bytes.
 pub(crate) fn read_foreign_file(path: &Path, limit: usize) -> Result<Option<String>, Refusal> {
     let cannot = |what: &str| foreign(path, what);
+    let path = &path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let Some((parent, name)) = split(path) else { return Err(cannot("is no file's path")) };
     let Ok(dir) = Dir::open_ambient_dir(parent, ambient_authority()) else { return Ok(None) };
     let Some(bytes) = read_file(&dir, name, limit).map_err(|_| cannot("cannot be read, or is too big"))? else {

@@ -19,6 +19,7 @@ use crate::programs;
 pub struct Cell {
     folder: TempDir,
     canary: Canary,
+    log: &'static str,
     /// What the test saw. [`Cell::hotcell`] adds the output of each command by itself.
     pub sinks: Sinks,
 }
@@ -59,17 +60,17 @@ impl Cell {
     /// A cell with a canary that starts with `prefix`.
     pub fn new(prefix: &str) -> Self {
         Log::of_process();
-        Self::with(prefix)
+        Self::with(prefix, "trace")
     }
 
     /// A cell of a process that logs nothing: for measuring.
     pub fn quiet() -> Self {
-        Self::with("hc_")
+        Self::with("hc_", "off")
     }
 
-    fn with(prefix: &str) -> Self {
+    fn with(prefix: &str, log: &'static str) -> Self {
         let folder = tempfile::Builder::new().prefix("hotcell-test-").tempdir().unwrap();
-        Self { folder, canary: Canary::new(prefix), sinks: Sinks::default() }
+        Self { folder, canary: Canary::new(prefix), log, sinks: Sinks::default() }
     }
 
     /// The token of this test.
@@ -119,7 +120,7 @@ impl Cell {
         Ran { code: output.status.code().unwrap_or(-1), stdout: text(output.stdout), stderr: text(output.stderr) }
     }
 
-    /// The `hotcell` command with these arguments in this cell's folders, its log at TRACE, its streams piped.
+    /// The `hotcell` command with these arguments in this cell's folders, its log at TRACE unless the cell is quiet, its streams piped.
     pub fn command(&self, args: &[&str]) -> Command {
         let places = self.places();
         let mut command = Command::new(programs::hotcell());
@@ -129,7 +130,7 @@ impl Cell {
             .env("HOTCELL_STATE", &places.state)
             .env("HOTCELL_CACHE", &places.cache)
             .env("HOTCELL_KEY_FILE", self.key_file())
-            .env("HOTCELL_LOG", "trace")
+            .env("HOTCELL_LOG", self.log)
             .env("RUST_LOG", "trace")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

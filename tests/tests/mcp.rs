@@ -134,6 +134,14 @@ async fn a_call_without_a_sign_in_says_which_one_and_what_a_person_runs() {
     assert_eq!(answer["result"]["_meta"]["auth_required"], json!({"service": "github", "scope": "issues:read"}));
     assert!(answer.to_string().contains("hotcell auth set github --scope issues:read"), "{answer}");
     assert!(upstream.seen().is_empty());
+
+    // The person does it in another window, and the same call works. Out again, and it does not.
+    cell.sign_in("github", &["issues:read"]);
+    assert_eq!(agent.call(LIST, repo())["result"]["structuredContent"]["result"][0]["number"], 7);
+    cell.hotcell(&["auth", "logout", "github"]).exits(0);
+    // The store looks for changes of others five times a second.
+    std::thread::sleep(Duration::from_millis(400));
+    assert_eq!(refusal(&agent.call(LIST, repo())), "needs-login");
 }
 
 #[tokio::test(flavor = "multi_thread")]

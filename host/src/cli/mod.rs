@@ -19,12 +19,14 @@ use hotcell_protocol::Code;
 use hotcell_protocol::Refusal;
 
 use crate::Host;
+use crate::Keys;
 use crate::Places;
 use args::Auth;
 use args::Cli;
 use args::Command;
 use args::Mcp;
 use keys::Asked;
+use keys::Unasked;
 
 pub(crate) use install::install;
 
@@ -90,7 +92,7 @@ async fn dispatch(command: Command) -> Result<Exit, Refusal> {
         Command::Inspect(args) => show::inspect(&host()?, &args).map(done),
         Command::Call(args) => call::call(&host()?, &args).await,
         Command::Remove(args) => install::remove(&host()?, &args).map(done),
-        Command::Serve(args) => serve::serve(host()?, &args).await.map(done),
+        Command::Serve(args) => serve::serve(host_with(Box::new(Unasked))?, &args).await.map(done),
         Command::Mcp(Mcp::Add(args)) => mcp::add(&args).map(done),
         Command::Auth(Auth::Set(args)) => auth::set(&host()?, &args).map(done),
         Command::Auth(Auth::Status(args)) => auth::status(&host()?, &args),
@@ -106,5 +108,9 @@ async fn dispatch(command: Command) -> Result<Exit, Refusal> {
 }
 
 fn host() -> Result<Host, Refusal> {
-    Host::open(&Places::of_user()?, Box::new(Asked))
+    host_with(Box::new(Asked))
+}
+
+fn host_with(keys: Box<dyn Keys>) -> Result<Host, Refusal> {
+    Host::open(&Places::of_user()?, keys)
 }

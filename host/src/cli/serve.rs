@@ -1,5 +1,6 @@
 //! `hotcell serve`: the granted tools before agents. Standard output belongs to the protocol.
 
+use std::io::IsTerminal as _;
 use std::net::SocketAddr;
 
 use hotcell_protocol::Refusal;
@@ -18,6 +19,11 @@ pub(super) async fn serve(host: Host, args: &args::Serve) -> Result<(), Refusal>
         None => {
             let server = Server::new(host)?;
             server.look().await?;
+            if std::io::stdin().is_terminal() {
+                output::note(
+                    "this speaks MCP on standard input: let a client start it (hotcell mcp add), or press Ctrl-C",
+                );
+            }
             stdio::serve(server).await
         }
     }

@@ -63,8 +63,10 @@ impl Menu {
             let Some(described) = described.get(&granted.digest) else { continue };
             let granted = Arc::new(granted);
             for action in &described.description.actions {
-                let dish = dish(host, &granted, described, action)?;
-                by_name.insert(dish.tool.name.to_string(), Arc::new(dish));
+                match dish(host, &granted, described, action) {
+                    Ok(dish) => drop(by_name.insert(dish.tool.name.to_string(), Arc::new(dish))),
+                    Err(refusal) => tracing::warn!(tool = granted.name, "not listed: {refusal}"),
+                }
             }
         }
         Ok(Self { stamp, by_name, described })
