@@ -230,7 +230,7 @@ async fn a_message_that_its_headers_contradict_is_refused() {
     for fields in [
         vec![version.clone(), "Mcp-Method: tools/list".into(), format!("Mcp-Name: {LIST}")],
         vec![version.clone(), "Mcp-Method: tools/call".into(), "Mcp-Name: hostile_fine".into()],
-        vec![version.clone(), format!("Mcp-Name: {LIST}")],
+        vec![version, format!("Mcp-Name: {LIST}")],
         vec!["MCP-Protocol-Version: 2025-06-18".into(), "Mcp-Method: tools/call".into(), format!("Mcp-Name: {LIST}")],
         vec!["MCP-Protocol-Version: 1999-01-01".into(), "Mcp-Method: tools/call".into(), format!("Mcp-Name: {LIST}")],
     ] {

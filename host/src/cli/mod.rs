@@ -92,7 +92,10 @@ async fn dispatch(command: Command) -> Result<Exit, Refusal> {
         Command::Inspect(args) => show::inspect(&host()?, &args).map(done),
         Command::Call(args) => call::call(&host()?, &args).await,
         Command::Remove(args) => install::remove(&host()?, &args).map(done),
-        Command::Serve(args) => serve::serve(host_with(Box::new(Unasked))?, &args).await.map(done),
+        Command::Serve(args) => {
+            // The servers' state is large, and no other command has use for the room.
+            Box::pin(serve::serve(host_with(Box::new(Unasked))?, &args)).await.map(done)
+        }
         Command::Mcp(Mcp::Add(args)) => mcp::add(&args).map(done),
         Command::Auth(Auth::Set(args)) => auth::set(&host()?, &args).map(done),
         Command::Auth(Auth::Status(args)) => auth::status(&host()?, &args),
