@@ -103,6 +103,31 @@ async fn agents_of_each_revision_list_the_tools_and_call_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_lost_or_forged_index_changes_no_tool_and_a_changed_component_is_not_run() {
+    let upstream = api().await;
+    let cell = cell(&upstream, "");
+    let list = || Agent::start(&cell, Revision::June2025, json!({})).ask("tools/list", json!({}))["result"].clone();
+    let first = list();
+    let index = cell.places().state.join("described.json");
+    assert!(index.is_file());
+    for text in ["", "nonsense", "{}", r#"{"version": "0", "tools": {}}"#] {
+        std::fs::write(&index, text).unwrap();
+        assert_eq!(list(), first, "{text}");
+    }
+    std::fs::remove_file(&index).unwrap();
+    assert_eq!(list(), first);
+
+    // The list comes from the index; what runs is checked by its digest.
+    for entry in std::fs::read_dir(cell.places().state.join("tools")).unwrap().flatten() {
+        let mut bytes = std::fs::read(entry.path()).unwrap();
+        bytes.push(0);
+        std::fs::write(entry.path(), bytes).unwrap();
+    }
+    let mut agent = Agent::start(&cell, Revision::June2025, json!({}));
+    assert_eq!(refusal(&agent.call("hostile_fine", json!({}))), "tool-not-trusted");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn wrong_arguments_are_named_by_their_path_and_a_tools_error_is_the_tools() {
     let upstream = api().await;
     let cell = cell(&upstream, "");

@@ -117,6 +117,8 @@ pub const MCP_STOP: Duration = Duration::from_secs(10);
 pub const MCP_LAST_WORDS: Duration = Duration::from_millis(100);
 /// How long a person may think about an approval.
 pub const MCP_APPROVAL: Duration = Duration::from_secs(300);
+/// Approvals that are remembered as used, for twice the time above. No person gives more.
+pub const MCP_APPROVALS: usize = 10_000;
 /// How often the grants are looked at for changes: one `stat` each time.
 pub const MCP_CHANGES_EVERY: Duration = Duration::from_millis(500);
 

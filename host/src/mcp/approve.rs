@@ -50,7 +50,8 @@ pub(super) enum Approval {
 /// Makes and checks approvals. The key lives as long as the process: no approval outlives a restart.
 pub(super) struct Approvals {
     codec: RequestStateCodec,
-    used: Mutex<HashMap<String, Instant>>,
+    /// The random part of each state that came back, for as long as it would open.
+    used: Mutex<HashMap<Vec<u8>, Instant>>,
 }
 
 impl Approvals {
@@ -104,10 +105,15 @@ impl Approvals {
 
     /// Lets a state through that is ours, for just this call, not too old, and not seen before.
     fn once(&self, state: &str, bound: &[u8]) -> Result<(), Refusal> {
-        self.codec.open_with(state, bound).map_err(|_| not_this_call())?;
+        // Not the text: the same state could be spelled in two ways.
+        let nonce = self.codec.open_with(state, bound).map_err(|_| not_this_call())?;
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         used.retain(|_, at| at.elapsed() < limits::MCP_APPROVAL * 2);
-        match used.insert(state.to_owned(), Instant::now()) {
+        if used.len() >= limits::MCP_APPROVALS && !used.contains_key(&nonce) {
+            let hint = "wait some minutes, then call again";
+            return Err(Refusal::new(Code::TooManyRequests, "too many approvals were given in a short time", hint));
+        }
+        match used.insert(nonce, Instant::now()) {
             None => Ok(()),
             Some(_) => Err(not_this_call()),
         }

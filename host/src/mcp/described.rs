@@ -36,6 +36,15 @@ pub(super) struct Described {
 /// Descriptions by digest.
 pub(super) type Index = BTreeMap<Digest, Arc<Described>>;
 
+/// The file. Another version may read components in another way, so it reads them anew.
+#[derive(Serialize, Deserialize)]
+struct File {
+    version: String,
+    tools: Index,
+}
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
 /// The descriptions of all these grants: those known already, those in the file, and the rest read from the components.
 /// A component that cannot be read is left out, and the log says so.
 pub(super) fn all<'a>(host: &Host, grants: impl Iterator<Item = &'a Granted>, mut known: Index) -> Index {
@@ -79,10 +88,12 @@ fn describe(host: &Host, granted: &Granted) -> Result<Described, Refusal> {
 /// The file's index; an empty one if there is none, or if another version wrote it.
 fn read(host: &Host) -> Index {
     let bytes = folders::read_file(host.state(), FILE, FILE_BYTES).ok().flatten();
-    bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
+    let file = bytes.and_then(|bytes| serde_json::from_slice::<File>(&bytes).ok());
+    file.filter(|file| file.version == VERSION).map(|file| file.tools).unwrap_or_default()
 }
 
 fn write(host: &Host, index: &Index) -> Result<(), Refusal> {
-    let bytes = serde_json::to_vec(index).map_err(|_| Refusal::internal("descriptions have no JSON form"))?;
+    let file = File { version: VERSION.to_owned(), tools: index.clone() };
+    let bytes = serde_json::to_vec(&file).map_err(|_| Refusal::internal("descriptions have no JSON form"))?;
     folders::replace_file(host.state(), FILE, &bytes)
 }

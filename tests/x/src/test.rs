@@ -29,6 +29,9 @@ pub(crate) fn all(args: &[String]) -> Done {
     if !without(NO_LINT) {
         lint::all()?;
     }
+    // The test of the rooms looks at the crates of every system, without a network.
+    say::step("cargo fetch");
+    shown(places::cargo().args(["fetch", "--locked"]))?;
     say::step("building hotcell");
     shown(places::cargo().args(["build", "--package", "hotcell"]))?;
     if runners.is_empty() {
