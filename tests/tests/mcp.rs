@@ -206,6 +206,7 @@ async fn the_shorter_deadline_counts() {
     let upstream = api().await;
     let cell = cell(&upstream, "[limits]\ndeadline_seconds = 2");
     let mut agent = Agent::start(&cell, Revision::November2025, json!({}));
+    agent.call("hostile_fine", json!({}));
     for (wanted, least, most) in [(500, 400, 1_900), (3_600_000, 1_900, 10_000)] {
         let started = Instant::now();
         let meta = json!({"hotcell/deadline-ms": wanted});

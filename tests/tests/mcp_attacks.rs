@@ -248,6 +248,19 @@ async fn a_thousand_calls_in_flight_are_all_answered() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn calls_that_are_cancelled_before_they_run_compile_nothing_twice() {
+    let upstream = api().await;
+    let cell = cell(&upstream);
+    let mut agent = Agent::start(&cell, Revision::November2025, json!({}));
+    for _ in 0..200 {
+        let id = agent.begin("tools/call", json!({"name": "hostile_spin", "arguments": {}}));
+        agent.tell("notifications/cancelled", json!({"requestId": id}));
+    }
+    assert!(works(&mut agent));
+    assert_eq!(agent.end(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn clients_that_vanish_at_any_point_leave_nothing_behind() {
     let upstream = api().await;
     let cell = cell(&upstream);

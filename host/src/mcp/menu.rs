@@ -15,6 +15,7 @@ use rmcp::model::Tool;
 use rmcp::model::ToolAnnotations;
 use serde_json::json;
 
+use super::answer::shown;
 use super::described;
 use super::described::Described;
 use super::described::Index;
@@ -92,7 +93,7 @@ fn dish(host: &Host, granted: &Arc<Granted>, described: &Described, action: &Act
         (None, about) => format!("{} {about}", signature(action)),
     };
     let name = names::name(&granted.name, &action.name);
-    let mut tool = Tool::new(name, visible(&about), schema::input(action));
+    let mut tool = Tool::new(name, shown(&about), schema::input(action));
     tool.title = Some(format!("{}: {}", granted.name, action.name));
     tool.output_schema = schema::output(action).map(Arc::new);
     tool.annotations = Some(annotations(&methods, &grant));

@@ -70,7 +70,8 @@ pub(crate) struct Shared {
     changes: Changes,
     places: Semaphore,
     /// Held while something is compiled or described: one at a time, or a thousand first calls would compile a thousand times.
-    slow: tokio::sync::Mutex<()>,
+    /// The work itself holds it: a call that is cancelled meanwhile does not let the next one begin beside it.
+    slow: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// The server, as the SDK calls it. One for each connection; all see the same host.
@@ -90,7 +91,7 @@ impl Server {
             menu: Mutex::default(),
             approvals: Approvals::new()?,
             places: Semaphore::new(limits::MCP_CALLS),
-            slow: tokio::sync::Mutex::default(),
+            slow: Arc::default(),
         })))
     }
 
@@ -118,15 +119,18 @@ impl Shared {
         if let Some(menu) = self.fresh_menu() {
             return Ok(menu);
         }
-        let _one = self.slow.lock().await;
-        if let Some(menu) = self.fresh_menu() {
-            return Ok(menu);
-        }
+        let one = Arc::clone(&self.slow).lock_owned().await;
         let shared = Arc::clone(self);
-        let made = tokio::task::spawn_blocking(move || Menu::of(&shared.host, shared.kept_menu().as_deref()));
-        let made = Arc::new(made.await.map_err(|_| Refusal::internal("the list of tools cannot be made"))??);
-        *self.menu.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&made));
-        Ok(made)
+        let made = tokio::task::spawn_blocking(move || {
+            let _one = one;
+            if let Some(menu) = shared.fresh_menu() {
+                return Ok(menu);
+            }
+            let made = Arc::new(Menu::of(&shared.host, shared.kept_menu().as_deref())?);
+            *shared.menu.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&made));
+            Ok(made)
+        });
+        made.await.map_err(|_| Refusal::internal("the list of tools cannot be made"))?
     }
 
     fn kept_menu(&self) -> Option<Arc<Menu>> {
@@ -142,9 +146,12 @@ impl Shared {
         if self.host.is_loaded(granted.digest) {
             return Ok(());
         }
-        let _one = self.slow.lock().await;
+        let one = Arc::clone(&self.slow).lock_owned().await;
         let (shared, granted) = (Arc::clone(self), Arc::clone(granted));
-        let loaded = tokio::task::spawn_blocking(move || shared.host.tool(&granted).map(drop));
+        let loaded = tokio::task::spawn_blocking(move || {
+            let _one = one;
+            shared.host.tool(&granted).map(drop)
+        });
         loaded.await.map_err(|_| Refusal::internal("the tool cannot be compiled"))?
     }
 }
