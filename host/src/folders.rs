@@ -63,6 +63,20 @@ impl Places {
 /// # Errors
 /// [`Code::StoreUnavailable`] if it cannot be made or opened, or if other users can read or write it (threat K4).
 pub(crate) fn own_folder(path: &Path) -> Result<Dir, Refusal> {
+    folder(path, 0o077)
+}
+
+/// Opens the cache folder, made with mode 0700 if it is missing. Other programs keep things there too, and others may look:
+/// what stands in it is no secret, and authenticated. They may not write.
+///
+/// # Errors
+/// [`Code::StoreUnavailable`] if it cannot be made or opened, or if other users can write it (threat K4).
+pub(crate) fn cache_folder(path: &Path) -> Result<Dir, Refusal> {
+    folder(path, 0o022)
+}
+
+/// Opens a folder, made with mode 0700 if it is missing; `closed`: the bits of its mode that must not be set.
+fn folder(path: &Path, closed: u32) -> Result<Dir, Refusal> {
     let unusable = |what: String| {
         Refusal::new(
             Code::StoreUnavailable,
@@ -77,18 +91,18 @@ pub(crate) fn own_folder(path: &Path) -> Result<Dir, Refusal> {
     builder.create(path).map_err(|error| unusable(format!("cannot be made: {}", error.kind())))?;
     let dir = Dir::open_ambient_dir(path, ambient_authority())
         .map_err(|error| unusable(format!("cannot be opened: {}", error.kind())))?;
-    refuse_if_open_to_others(&dir, &unusable)?;
+    refuse_if_open_to_others(&dir, closed, &unusable)?;
     Ok(dir)
 }
 
 #[cfg(unix)]
-fn refuse_if_open_to_others(dir: &Dir, unusable: &dyn Fn(String) -> Refusal) -> Result<(), Refusal> {
+fn refuse_if_open_to_others(dir: &Dir, closed: u32, unusable: &dyn Fn(String) -> Refusal) -> Result<(), Refusal> {
     use cap_std::fs::MetadataExt as _;
     let metadata = dir.dir_metadata().map_err(|error| unusable(format!("cannot be read: {}", error.kind())))?;
     if metadata.uid() != rustix::process::geteuid().as_raw() {
         return Err(unusable("belongs to another user".into()));
     }
-    if metadata.mode() & 0o077 != 0 {
+    if metadata.mode() & closed != 0 {
         return Err(unusable(format!("is open to other users (mode {:o})", metadata.mode() & 0o777)));
     }
     Ok(())
@@ -96,7 +110,7 @@ fn refuse_if_open_to_others(dir: &Dir, unusable: &dyn Fn(String) -> Refusal) -> 
 
 #[cfg(not(unix))]
 #[expect(clippy::unnecessary_wraps, reason = "the same signature on every system")]
-fn refuse_if_open_to_others(_: &Dir, _: &dyn Fn(String) -> Refusal) -> Result<(), Refusal> {
+fn refuse_if_open_to_others(_: &Dir, _: u32, _: &dyn Fn(String) -> Refusal) -> Result<(), Refusal> {
     Ok(())
 }
 
@@ -195,6 +209,23 @@ pub(crate) fn append_line(dir: &Dir, name: &str, line: &str) -> Result<(), Refus
     cap_std::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let written = dir.open_with(name, &options).and_then(|mut file| file.write_all(format!("{line}\n").as_bytes()));
     written.map_err(|error| unusable_file(name, &error))
+}
+
+/// 32 random bytes that this user's Hotcell keeps in a file of its own, made the first time.
+///
+/// # Errors
+/// [`Code::StoreUnavailable`] if the file cannot be read or made, or holds something else.
+pub(crate) fn own_key(dir: &Dir, name: &str) -> Result<[u8; 32], Refusal> {
+    let _lock = lock(dir, &format!("{name}.lock"))?;
+    if let Some(bytes) = read_file(dir, name, 32)? {
+        return bytes.try_into().map_err(|_| {
+            Refusal::new(Code::StoreUnavailable, format!("{name} is damaged"), "delete it: it is made anew")
+        });
+    }
+    let mut key = [0; 32];
+    getrandom::fill(&mut key).map_err(|_| Refusal::internal("the system has no random numbers"))?;
+    replace_file(dir, name, &key)?;
+    Ok(key)
 }
 
 /// A lock between processes, released when dropped or when its process dies: an OS lock, never a file's mere existence.

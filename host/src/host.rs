@@ -1,6 +1,5 @@
 //! The host: folders, configuration, catalog, sandbox, gate and record, opened once and used by every call.
 
-use std::collections::BTreeSet;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,6 +11,7 @@ use std::time::Duration;
 use cap_std::fs::Dir;
 use hotcell_gate::Gate;
 use hotcell_gate::Grant;
+use hotcell_gate::IssuerNetwork;
 use hotcell_gate::Services;
 use hotcell_protocol::Action;
 use hotcell_protocol::Code;
@@ -19,13 +19,16 @@ use hotcell_protocol::Description;
 use hotcell_protocol::Digest;
 use hotcell_protocol::Limits;
 use hotcell_protocol::Refusal;
+use hotcell_sandbox::CodeCache;
 use hotcell_sandbox::Sandbox;
 use hotcell_sandbox::Tool;
 use hotcell_vault::AuthError;
 use hotcell_vault::AuthStore;
+use hotcell_vault::Id;
 use hotcell_vault::Key;
 use hotcell_vault::NewToken;
 use hotcell_vault::Secret;
+use hotcell_vault::oauth::OAuthIssuer;
 use zeroize::Zeroizing;
 
 use crate::Catalog;
@@ -33,10 +36,12 @@ use crate::Config;
 use crate::Granted;
 use crate::Package;
 use crate::Places;
+use crate::compiler::Compiler;
 use crate::config::Serve;
 use crate::folders;
 use crate::keys::Keys;
 use crate::record::Record;
+use crate::strikes::Strikes;
 
 /// A host. What costs time or asks a person (engine, gate, credential store) is opened at its first use.
 pub struct Host {
@@ -47,11 +52,15 @@ pub struct Host {
     state: Dir,
     catalog: Catalog,
     record: Record,
+    strikes: Arc<Strikes>,
     keys: Box<dyn Keys>,
     sandbox: OnceLock<Sandbox>,
+    issuers: OnceLock<Arc<IssuerNetwork>>,
     store: Mutex<Option<Arc<AuthStore>>>,
     gates: Mutex<Gates>,
     config_path: PathBuf,
+    code: CodeCache,
+    compiler: Compiler,
     tools: Mutex<HashMap<Digest, Arc<Tool>>>,
 }
 
@@ -60,6 +69,13 @@ pub struct Host {
 struct Gates {
     closed: Option<Arc<Gate>>,
     open: Option<Arc<Gate>>,
+}
+
+/// The file in the state folder that holds the key of kept code. Not beside the code: who can write there has not yet the key.
+const CODE_KEY: &str = "code.key";
+
+fn code_cache(cache: &Dir, key: &[u8; 32]) -> Result<CodeCache, Refusal> {
+    Ok(CodeCache::new(folders::own_subfolder(cache, "code")?, *key))
 }
 
 /// The sub-folder of the state folder that holds the credential store.
@@ -73,6 +89,7 @@ impl Host {
     pub fn open(places: &Places, keys: Box<dyn Keys>) -> Result<Self, Refusal> {
         let config = Config::load(&folders::own_folder(&places.config)?)?;
         let state = folders::own_folder(&places.state)?;
+        let state_key = folders::own_key(&state, CODE_KEY)?;
         Ok(Self {
             services: Arc::new(config.services),
             limits: config.limits,
@@ -80,14 +97,24 @@ impl Host {
             serve: config.serve,
             catalog: Catalog::open(&state)?,
             record: Record::open(&state)?,
+            strikes: Arc::new(Strikes::open(&state)?),
             state,
             keys,
             sandbox: OnceLock::new(),
+            issuers: OnceLock::new(),
             store: Mutex::default(),
             gates: Mutex::default(),
             config_path: places.config.join(crate::config::FILE),
+            code: code_cache(&folders::cache_folder(&places.cache)?, &state_key)?,
+            compiler: Compiler::default(),
             tools: Mutex::default(),
         })
+    }
+
+    /// Sets how components are compiled. In this process, unless this is called.
+    #[must_use]
+    pub fn with_compiler(self, compiler: Compiler) -> Self {
+        Self { compiler, ..self }
     }
 
     /// The installed tools.
@@ -118,6 +145,12 @@ impl Host {
         &self.state
     }
 
+    /// Which tools are suspended because answers to them held a credential.
+    #[must_use]
+    pub fn strikes(&self) -> &Strikes {
+        &self.strikes
+    }
+
     pub(crate) fn record(&self) -> &Record {
         &self.record
     }
@@ -139,7 +172,7 @@ impl Host {
         }
         let dir = folders::own_subfolder(&self.state, AUTH)?;
         let Some(recorded) = AuthStore::recorded(&dir)? else { return Ok(None) };
-        let opened = Arc::new(AuthStore::open(dir, &self.keys.key(&recorded)?)?);
+        let opened = self.refreshing(AuthStore::open(dir, &self.keys.key(&recorded)?)?)?;
         *store = Some(Arc::clone(&opened));
         Ok(Some(opened))
     }
@@ -150,7 +183,7 @@ impl Host {
     /// [`Code::StoreUnavailable`] if it cannot be made there.
     pub fn make_store(&self, key: &Key) -> Result<(), Refusal> {
         let dir = folders::own_subfolder(&self.state, AUTH)?;
-        let made = Arc::new(AuthStore::open(dir, key)?);
+        let made = self.refreshing(AuthStore::open(dir, key)?)?;
         *self.store.lock().unwrap_or_else(PoisonError::into_inner) = Some(made);
         *self.gates.lock().unwrap_or_else(PoisonError::into_inner) = Gates::default();
         Ok(())
@@ -168,15 +201,55 @@ impl Host {
         expires_in: Option<Duration>,
     ) -> Result<(), Refusal> {
         let access = Secret::new(Zeroizing::new(token)).map_err(AuthError::from)?;
+        let scopes = scopes.iter().cloned().collect();
+        self.keep(service, &NewToken { expires_in, scopes, ..NewToken::of(access) })
+    }
+
+    /// Puts a token into the store, with all that is known of it.
+    ///
+    /// # Errors
+    /// [`Code::StoreUnavailable`] without a store, or if it cannot be written.
+    pub fn keep<'a>(&self, id: impl Into<Id<'a>>, token: &NewToken) -> Result<(), Refusal> {
         let store = self.store()?.ok_or_else(|| {
             Refusal::new(
                 Code::StoreUnavailable,
                 "there is no credential store yet",
-                "make it with: hotcell auth set SERVICE",
+                "make it with: hotcell auth signin SERVICE, or hotcell auth set SERVICE",
             )
         })?;
-        let scopes: BTreeSet<String> = scopes.iter().cloned().collect();
-        Ok(store.set_token(service, &NewToken { access, refresh: None, expires_in, scopes })?)
+        Ok(store.set_token(id, token)?)
+    }
+
+    /// The way to authorisation servers.
+    ///
+    /// # Errors
+    /// [`Code::BadConfig`] for broken certificates.
+    pub fn issuer_network(&self) -> Result<Arc<IssuerNetwork>, Refusal> {
+        if let Some(network) = self.issuers.get() {
+            return Ok(Arc::clone(network));
+        }
+        let made = Arc::new(IssuerNetwork::new(self.extra_roots.as_deref())?);
+        Ok(Arc::clone(self.issuers.get_or_init(|| made)))
+    }
+
+    /// A store that refreshes its tokens by itself.
+    fn refreshing(&self, store: AuthStore) -> Result<Arc<AuthStore>, Refusal> {
+        let providers = self.services.providers();
+        if providers.is_empty() {
+            return Ok(Arc::new(store));
+        }
+        Ok(Arc::new(store.with_issuer(Arc::new(OAuthIssuer::new(providers, self.issuer_network()?)))))
+    }
+
+    /// Waits for refreshes that are under way: a new token that is lost on its way may end the sign-in. To be called before the
+    /// program ends.
+    pub async fn finish(&self) {
+        let store = self.store.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(store) = store
+            && !store.finish().await
+        {
+            tracing::warn!("a refresh was still under way at the end");
+        }
     }
 
     /// Refuses scopes that the service does not have: a misspelt one would leave a token that nothing can use.
@@ -204,7 +277,12 @@ impl Host {
         if let Some(gate) = slot {
             return Ok(Arc::clone(gate));
         }
-        let gate = Arc::new(Gate::new(Arc::clone(&self.services), store, self.extra_roots.as_deref())?);
+        let gate = Arc::new(Gate::new(
+            Arc::clone(&self.services),
+            store,
+            self.extra_roots.as_deref(),
+            Arc::clone(&self.strikes) as _,
+        )?);
         *slot = Some(Arc::clone(&gate));
         Ok(gate)
     }
@@ -248,8 +326,11 @@ impl Host {
     /// # Errors
     /// [`Code::BadComponent`] if it cannot be compiled, [`Code::StoreUnavailable`] if it cannot be kept.
     pub fn install(&self, package: &Package, granted: Granted) -> Result<(), Refusal> {
-        let tool = self.sandbox()?.load(&package.bytes, &package.manifest.inert_imports)?;
-        self.catalog.install(package, granted)?;
+        let tool = self.load(&package.bytes, package.digest, &package.manifest.inert_imports)?;
+        let earlier = self.catalog.install(package, granted)?;
+        if let Some(earlier) = earlier.filter(|earlier| earlier.digest != package.digest) {
+            self.code.forget(earlier.digest);
+        }
         self.loaded().insert(package.digest, Arc::new(tool));
         Ok(())
     }
@@ -260,7 +341,7 @@ impl Host {
             return Ok(Arc::clone(tool));
         }
         let bytes = self.catalog.component(granted)?;
-        let tool = Arc::new(self.sandbox()?.load(&bytes, &granted.inert_imports)?);
+        let tool = Arc::new(self.load(&bytes, granted.digest, &granted.inert_imports)?);
         self.loaded().insert(granted.digest, Arc::clone(&tool));
         Ok(tool)
     }
@@ -268,6 +349,21 @@ impl Host {
     /// Whether a tool is compiled already.
     pub(crate) fn is_loaded(&self, digest: Digest) -> bool {
         self.loaded().contains_key(&digest)
+    }
+
+    /// A tool of bytes whose digest was checked; compiled where no code of it is kept.
+    fn load(&self, bytes: &[u8], digest: Digest, inert: &[String]) -> Result<Tool, Refusal> {
+        self.sandbox()?.load_kept(bytes, digest, inert, &self.code, |bytes| self.compiler.compile(bytes))
+    }
+
+    /// Removes a tool, its grant and its code.
+    ///
+    /// # Errors
+    /// [`Code::UnknownTool`] if it is not installed.
+    pub fn remove(&self, tool: &str) -> Result<Granted, Refusal> {
+        let removed = self.catalog.remove(tool)?;
+        self.code.forget(removed.digest);
+        Ok(removed)
     }
 
     fn loaded(&self) -> std::sync::MutexGuard<'_, HashMap<Digest, Arc<Tool>>> {

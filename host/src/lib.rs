@@ -31,6 +31,7 @@
 mod call;
 mod catalog;
 pub mod cli;
+pub mod compiler;
 mod config;
 mod demo;
 mod folders;
@@ -39,6 +40,7 @@ mod keys;
 mod mcp;
 pub mod record;
 mod signature;
+mod strikes;
 
 pub use call::Called;
 pub use call::Request;
@@ -57,3 +59,4 @@ pub use config::Config;
 pub use folders::Places;
 pub use host::Host;
 pub use keys::Keys;
+pub use strikes::Strikes;

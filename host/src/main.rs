@@ -8,12 +8,22 @@ use clap::Parser as _;
 use hotcell::cli;
 use hotcell::cli::args::Cli;
 use hotcell::cli::args::LogFilter;
+use hotcell::compiler;
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
     hide_panic_messages();
+    // Before everything else: this process is one of the compiler's, and has nothing to do with what follows.
+    if std::env::args_os().nth(1).is_some_and(|arg| arg == compiler::COMMAND) {
+        return compiler::child();
+    }
+    // No other process reads what this one holds. Where the system does not offer it, the work goes on: `doctor` says so.
+    let hardened = hotcell_vault::harden_process();
     let cli = Cli::parse();
     start_log(cli.log);
+    if let Err(error) = hardened {
+        tracing::warn!(kind = %error.kind(), "this process cannot be hardened");
+    }
     match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => {
             let exit = runtime.block_on(cli::run(cli));

@@ -58,4 +58,83 @@ impl Record {
         }
         folders::append_line(&self.folder, FILE, &text)
     }
+
+    /// Reads the record from its beginning, the part that was put aside too.
+    #[must_use]
+    pub fn reader(&self) -> Reader<'_> {
+        Reader { folder: &self.folder, begun: false, at: 0 }
+    }
+}
+
+/// Reads the record, and what is added to it later.
+pub struct Reader<'a> {
+    folder: &'a Dir,
+    begun: bool,
+    at: usize,
+}
+
+impl Reader<'_> {
+    /// The lines that came since the last time.
+    ///
+    /// # Errors
+    /// [`hotcell_protocol::Code::StoreUnavailable`] if the record cannot be read.
+    pub fn new_lines(&mut self) -> Result<Vec<String>, Refusal> {
+        let limit = usize::try_from(FILE_BYTES).unwrap_or(usize::MAX).saturating_mul(2);
+        let read = |name: &str| folders::read_file(self.folder, name, limit).map(Option::unwrap_or_default);
+        let mut bytes = if self.begun { Vec::new() } else { read(EARLIER)? };
+        self.begun = true;
+        let current = read(FILE)?;
+        if current.len() < self.at {
+            // It was put aside since, and a new one begun; what came between is in the other one.
+            let earlier = read(EARLIER)?;
+            bytes.extend_from_slice(earlier.get(self.at..).unwrap_or_default());
+            self.at = 0;
+        }
+        let new = current.get(self.at..).unwrap_or_default();
+        // Up to the last whole line: the rest is still being written.
+        let whole = new.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
+        bytes.extend_from_slice(new.get(..whole).unwrap_or_default());
+        self.at += whole;
+        Ok(String::from_utf8_lossy(&bytes).lines().map(str::to_owned).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(number: u64) -> Line<'static, std::collections::BTreeMap<&'static str, u64>> {
+        let event = std::collections::BTreeMap::from([("number", number)]);
+        Line { at: jiff::Timestamp::UNIX_EPOCH, call: "c", tool: "t", digest: Digest::of(b"t"), action: "a", event }
+    }
+
+    #[test]
+    fn a_reader_sees_every_line_once_over_a_change_of_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let record = Record::open(&folders::own_folder(&folder.path().join("state")).unwrap()).unwrap();
+        let mut reader = record.reader();
+        assert_eq!(reader.new_lines().unwrap(), [] as [&str; 0]);
+        record.add(&line(1)).unwrap();
+        record.add(&line(2)).unwrap();
+        assert_eq!(reader.new_lines().unwrap().len(), 2);
+        record.add(&line(3)).unwrap();
+        record.folder.rename(FILE, &record.folder, EARLIER).unwrap();
+        record.add(&line(4)).unwrap();
+        let lines = reader.new_lines().unwrap();
+        assert!(
+            lines.len() == 2 && lines[0].contains("\"number\":3") && lines[1].contains("\"number\":4"),
+            "{lines:?}"
+        );
+        assert_eq!(record.reader().new_lines().unwrap().len(), 4, "a new reader begins at the beginning");
+        folders::append_line(&record.folder, FILE, "whole").unwrap();
+        record
+            .folder
+            .open_with(FILE, cap_std::fs::OpenOptions::new().append(true))
+            .unwrap()
+            .write_all(b"torn")
+            .unwrap();
+        assert_eq!(reader.new_lines().unwrap(), ["whole"]);
+    }
+
+    use std::io::Write as _;
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Mutex;
 
+use aho_corasick::AhoCorasick;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -21,17 +22,43 @@ impl Canary {
         Self { token: format!("{prefix}{}", URL_SAFE_NO_PAD.encode(bytes)) }
     }
 
+    /// A token that a server made.
+    pub fn of(token: &str) -> Self {
+        assert!(token.len() >= 20, "too short to be searched for: {} bytes", token.len());
+        Self { token: token.to_owned() }
+    }
+
     /// The token itself: for the server that must accept it, and for standard input of `hotcell auth set`.
     pub fn token(&self) -> &str {
         &self.token
     }
 
-    /// What is searched for: the token, its secret part alone, and base64 in each alignment and both alphabets.
+    /// What is searched for: the forms of the published list (SECURITY.md), written here once more and by other means, so that
+    /// a mistake of the scan is not repeated in what checks it.
     pub fn forms(&self) -> Vec<(&'static str, Vec<u8>)> {
-        let token = self.token.as_bytes();
-        let mut forms = vec![("raw", token.to_vec()), ("raw, without its first bytes", token[8..].to_vec())];
+        let token = &self.token;
+        let each = |written: fn(u8) -> String| token.bytes().map(written).collect::<String>().into_bytes();
+        let utf16 = |order: fn(u16) -> [u8; 2]| token.encode_utf16().flat_map(order).collect::<Vec<u8>>();
+        let mut forms = vec![
+            ("raw", token.clone().into_bytes()),
+            ("raw, without its first bytes", token.as_bytes()[8..].to_vec()),
+            ("reversed", token.bytes().rev().collect()),
+            ("hexadecimal", each(|byte| format!("{byte:02x}"))),
+            ("hexadecimal, upper case", each(|byte| format!("{byte:02X}"))),
+            ("hexadecimal, by colons", each(|byte| format!("{byte:02x}:"))),
+            ("hexadecimal, by commas", each(|byte| format!("{byte:02x}, "))),
+            ("decimal bytes", each(|byte| format!("{byte}, "))),
+            ("decimal bytes, close", each(|byte| format!("{byte},"))),
+            ("percent", each(|byte| format!("%{byte:02X}"))),
+            ("percent, lower case", each(|byte| format!("%{byte:02x}"))),
+            ("JSON escapes", each(|byte| format!("\\u{byte:04x}"))),
+            ("HTML, decimal", each(|byte| format!("&#{byte};"))),
+            ("HTML, hexadecimal", each(|byte| format!("&#x{byte:x};"))),
+            ("UTF-16LE", utf16(u16::to_le_bytes)),
+            ("UTF-16BE", utf16(u16::to_be_bytes)),
+        ];
         for (shift, first) in [(0, 0), (1, 2), (2, 3)] {
-            let shifted = [&vec![0; shift][..], token].concat();
+            let shifted = [&vec![0; shift][..], token.as_bytes()].concat();
             let last = shifted.len() / 3 * 4;
             for engine in [&STANDARD_NO_PAD, &URL_SAFE_NO_PAD] {
                 forms.push(("base64", engine.encode(&shifted).as_bytes()[first..last].to_vec()));
@@ -42,8 +69,9 @@ impl Canary {
 
     /// The form in which the bytes hold the token, if they do.
     pub fn found_in(&self, bytes: &[u8]) -> Option<&'static str> {
-        let holds = |form: &[u8]| bytes.windows(form.len()).any(|window| window == form);
-        self.forms().into_iter().find(|(_, form)| holds(form)).map(|(name, _)| name)
+        let forms = self.forms();
+        let search = AhoCorasick::new(forms.iter().map(|(_, form)| form)).unwrap();
+        search.find(bytes).map(|found| forms[found.pattern().as_usize()].0)
     }
 }
 

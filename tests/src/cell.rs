@@ -4,7 +4,9 @@ use std::io::Write as _;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::Command;
+use std::process::Output;
 use std::process::Stdio;
+use std::sync::Mutex;
 
 use hotcell::Places;
 use serde_json::Value;
@@ -20,6 +22,8 @@ pub struct Cell {
     folder: TempDir,
     canary: Canary,
     log: &'static str,
+    /// Tokens that a server made, as far as the test saw them.
+    watched: Mutex<Vec<Canary>>,
     /// What the test saw. [`Cell::hotcell`] adds the output of each command by itself.
     pub sinks: Sinks,
 }
@@ -70,12 +74,17 @@ impl Cell {
 
     fn with(prefix: &str, log: &'static str) -> Self {
         let folder = tempfile::Builder::new().prefix("hotcell-test-").tempdir().unwrap();
-        Self { folder, canary: Canary::new(prefix), log, sinks: Sinks::default() }
+        Self { folder, canary: Canary::new(prefix), log, watched: Mutex::default(), sinks: Sinks::default() }
     }
 
     /// The token of this test.
     pub fn canary(&self) -> &Canary {
         &self.canary
+    }
+
+    /// Searches for this token too: one that a server made.
+    pub fn watch(&self, token: &str) {
+        self.watched.lock().unwrap().push(Canary::of(token));
     }
 
     /// The test's own folder.
@@ -113,6 +122,11 @@ impl Cell {
         // A command that does not read its input may be gone by now.
         drop(child.stdin.take().unwrap().write_all(stdin.as_bytes()));
         let output = child.wait_with_output().unwrap();
+        self.keep(args, output)
+    }
+
+    /// Keeps what a command printed, for the sweep.
+    pub fn keep(&self, args: &[&str], output: Output) -> Ran {
         let name = format!("hotcell {}", args.join(" "));
         self.sinks.keep(format!("standard output of {name}"), output.stdout.clone());
         self.sinks.keep(format!("standard error of {name}"), output.stderr.clone());
@@ -158,7 +172,10 @@ impl Cell {
     pub fn search(&self) -> Vec<String> {
         self.sinks.keep("the log of the test's own process, at TRACE", Log::so_far());
         let places = self.places();
-        self.sinks.search(&self.canary, &[&places.config, &places.state, &places.cache, self.path()])
+        let folders = [places.config.as_path(), &places.state, &places.cache, self.path()];
+        let watched = self.watched.lock().unwrap();
+        let canaries = std::iter::once(&self.canary).chain(watched.iter());
+        canaries.flat_map(|canary| self.sinks.search(canary, &folders)).collect()
     }
 }
 

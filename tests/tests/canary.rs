@@ -26,7 +26,11 @@ fn a_canary_that_lies_about_fails_the_test_that_left_it() {
         |cell| cell.sinks.keep("somewhere", STANDARD.encode(format!("ab {} b", cell.canary().token()))),
         |cell| std::fs::write(cell.path().join("file"), cell.canary().token()).unwrap(),
     ];
-    for place in places {
+    let forms = hotcell_tests::Canary::new("ghp_").forms().len();
+    let in_form =
+        |number: usize| move |cell: &Cell| cell.sinks.keep("somewhere", cell.canary().forms()[number].1.clone());
+    let each_form = (0..forms).map(|number| Box::new(in_form(number)) as Box<dyn Fn(&Cell)>);
+    for place in places.map(|place| Box::new(place) as Box<dyn Fn(&Cell)>).into_iter().chain(each_form) {
         let ended = std::panic::catch_unwind(AssertUnwindSafe(|| {
             let cell = Cell::new("ghp_");
             assert!(cell.search().is_empty());

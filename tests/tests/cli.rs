@@ -160,7 +160,8 @@ fn a_passphrase_opens_the_store_and_another_one_does_not() {
         |file: &str, args: &[&str], stdin: &str| cell.hotcell_with(args, stdin, &[("HOTCELL_PASSPHRASE_FILE", file)]);
     with(&right, &["auth", "set", "github", "--store", "passphrase"], cell.canary().token()).exits(0);
     with(&right, &["auth", "status"], "").exits(0);
-    with(&wrong, &["auth", "status"], "").exits(7).says("passphrase");
+    with(&wrong, &["auth", "status"], "").exits(3).says("passphrase");
+    with(&wrong, &["auth", "logout", "github"], "").exits(7).says("passphrase");
 }
 
 #[test]

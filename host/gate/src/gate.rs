@@ -8,18 +8,24 @@ use hotcell_protocol::Answer;
 use hotcell_protocol::Asked;
 use hotcell_protocol::Code;
 use hotcell_protocol::Refusal;
+use hotcell_protocol::limits;
 use hotcell_vault::AuthStore;
 use tokio::time::Instant;
+use tokio::time::timeout_at;
 
+use crate::fair::Fair;
 use crate::network::Network;
+use crate::network::Received;
 use crate::policy;
+use crate::policy::Allowed;
 use crate::policy::Grant;
 use crate::scan;
 use crate::scan::Secrets;
 use crate::service::Services;
 use crate::session::Trace;
 use crate::sign;
-use crate::strikes::Strikes;
+use crate::strikes;
+use crate::strikes::StrikeBook;
 
 /// The only way out. Shared by all calls of a host.
 pub struct Gate {
@@ -27,12 +33,13 @@ pub struct Gate {
     store: Option<Arc<AuthStore>>,
     network: Network,
     secrets: RwLock<Arc<Secrets>>,
-    strikes: Strikes,
+    strikes: Arc<dyn StrikeBook>,
+    fair: Fair,
 }
 
 impl Gate {
     /// A gate for these services. Without a store, every request that needs a token is refused. `extra_roots`: certificate
-    /// authorities in PEM, trusted besides the bundled ones.
+    /// authorities in PEM, trusted besides the bundled ones. `strikes`: where withheld answers are counted.
     ///
     /// # Errors
     /// [`Code::BadConfig`] for broken certificates; [`Code::StoreUnavailable`] if the store's secrets cannot be read.
@@ -40,9 +47,11 @@ impl Gate {
         services: Arc<Services>,
         store: Option<Arc<AuthStore>>,
         extra_roots: Option<&[u8]>,
+        strikes: Arc<dyn StrikeBook>,
     ) -> Result<Self, Refusal> {
         let secrets = RwLock::new(Arc::new(Secrets::new(Vec::new())));
-        let gate = Self { services, store, network: Network::new(extra_roots)?, secrets, strikes: Strikes::default() };
+        let gate =
+            Self { services, store, network: Network::new(extra_roots)?, secrets, strikes, fair: Fair::default() };
         gate.secrets()?;
         Ok(gate)
     }
@@ -57,14 +66,18 @@ impl Gate {
     ) -> Result<Answer, Refusal> {
         trace.asked(&asked);
         self.refuse_secrets_in(&asked)?;
-        let allowed = policy::check(&self.services, grant, asked)?;
+        let mut allowed = policy::check(&self.services, grant, asked)?;
+        self.choose_scope(&mut allowed);
         trace.allowed(&allowed);
         let service = allowed.terms.service.clone().unwrap_or_default();
-        self.strikes.check(grant.digest, &service)?;
+        strikes::check(&*self.strikes, grant.digest, &grant.tool, &service)?;
+        let of = allowed.terms.service.clone();
+        let place = timeout_at(deadline, self.fair.enter(grant.digest, of.as_deref())).await;
+        let _place = place.map_err(|_| busy())??;
 
-        let signed = sign::sign(&self.services, self.store.as_deref(), allowed)?;
-        let received = self.network.send(signed, deadline).await?;
+        let received = self.exchange(allowed, deadline).await?;
         trace.received(&received);
+        self.fair.learn(of.as_deref(), received.status, &received.headers);
 
         let further = self.services.find(&service).map_or(&[][..], |service| &service.response_headers);
         let cleaned = scan::clean(received, &*self.secrets()?, further);
@@ -72,6 +85,39 @@ impl Gate {
             self.strikes.add(grant.digest, &service);
         }
         cleaned
+    }
+
+    /// Signs and sends; once more with a newer token where the server does not take this one (RFC 6750 §3.1).
+    async fn exchange(&self, allowed: Allowed, deadline: Instant) -> Result<Received, Refusal> {
+        let store = self.store.as_deref();
+        let service = allowed.terms.service.clone().unwrap_or_default();
+        let again = allowed.once_more();
+        let (signed, used) = sign::sign(&self.services, store, allowed).await?;
+        let received = self.network.send(signed, deadline).await?;
+        let (401, Some(store), Some(used)) = (received.status, store, used) else { return Ok(received) };
+        if store.was_refreshed_within(&*service, limits::FORCED_REFRESH_EVERY) {
+            return Ok(received);
+        }
+        // Nothing was done for a request that was not authorised (RFC 9110 §15.5.2): a POST may be sent again (threat J9).
+        // The vault asks for a new token once for each old one, so that a server that says 401 for ever costs one refresh
+        // (threat J8). Where there is none, the server's own answer says why.
+        match timeout_at(deadline, store.force_refresh(&*service, &used)).await {
+            Ok(Ok(newer)) if !Arc::ptr_eq(&newer, &used) => {
+                let (signed, _) = sign::sign(&self.services, Some(store), again).await?;
+                self.network.send(signed, deadline).await
+            }
+            _ => Ok(received),
+        }
+    }
+
+    /// Where rules of several scopes match, the first whose scope the token has.
+    fn choose_scope(&self, allowed: &mut Allowed) {
+        let (Some(service), Some(store)) = (allowed.terms.service.clone(), &self.store) else { return };
+        if allowed.terms.others.is_empty() {
+            return;
+        }
+        let held = store.cached_metadata(&*service).map(|metadata| metadata.scopes).unwrap_or_default();
+        allowed.terms.choose(|scope| held.contains(scope));
     }
 
     /// The operator's services.
@@ -114,4 +160,12 @@ impl Gate {
         *self.secrets.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&fresh);
         Ok(fresh)
     }
+}
+
+fn busy() -> Refusal {
+    Refusal::new(
+        Code::DeadlineExceeded,
+        "the call's time was over while its request waited for others to end",
+        "try again; the tool or the service has too many requests under way",
+    )
 }

@@ -10,8 +10,9 @@
 //! Each step takes the type that only the step before can make, so a skipped step does not compile:
 //!
 //! ```compile_fail
-//! fn forge(request: hotcell_protocol::Asked) -> hotcell_gate::Allowed {
-//!     hotcell_gate::Allowed { asked: request }
+//! // Compiles as soon as one part of a permission can be reached, and so taken over into another.
+//! fn take_apart(allowed: hotcell_gate::Allowed) {
+//!     let hotcell_gate::Allowed { terms, .. } = allowed;
 //! }
 //! ```
 //! ```compile_fail
@@ -32,6 +33,7 @@
     )
 )]
 
+mod fair;
 mod gate;
 mod network;
 mod policy;
@@ -42,10 +44,19 @@ mod sign;
 mod strikes;
 
 pub use gate::Gate;
+pub use network::IssuerNetwork;
 pub use policy::Allowed;
 pub use policy::Grant;
 pub use policy::PublicRule;
+pub use service::Decision;
+pub use service::EnforcedBy;
+pub use service::Explained;
+pub use service::ExplainedScope;
+pub use service::ExplainedSignIn;
 pub use service::Services;
 pub use session::RequestRecord;
 pub use session::Session;
 pub use session::Watcher;
+pub use strikes::STRIKES;
+pub use strikes::StrikeBook;
+pub use strikes::StrikesInMemory;

@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use std::sync::atomic::AtomicU32;
+use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
@@ -18,6 +19,7 @@ use hotcell_protocol::Outside;
 use hotcell_protocol::Progress;
 use hotcell_protocol::Refusal;
 use hotcell_protocol::Waiting;
+use hotcell_protocol::limits;
 use serde::Serialize;
 
 use crate::gate::Gate;
@@ -92,6 +94,7 @@ pub struct Session {
     grant: Grant,
     deadline: Instant,
     requests_left: AtomicU32,
+    bytes_left: AtomicUsize,
     watcher: Arc<dyn Watcher>,
     seen: Mutex<Seen>,
 }
@@ -106,7 +109,8 @@ impl Session {
     /// A session for one call.
     #[must_use]
     pub fn new(gate: Arc<Gate>, grant: Grant, deadline: Instant, requests: u32, watcher: Arc<dyn Watcher>) -> Self {
-        Self { gate, grant, deadline, requests_left: AtomicU32::new(requests), watcher, seen: Mutex::default() }
+        let (requests_left, bytes_left) = (AtomicU32::new(requests), AtomicUsize::new(limits::RECEIVED_BYTES));
+        Self { gate, grant, deadline, requests_left, bytes_left, watcher, seen: Mutex::default() }
     }
 
     /// What the call did, and what was refused to it: for the record and for the person.
@@ -129,7 +133,17 @@ impl Session {
                 "ask for less in one call, or raise limits.requests in config.toml",
             )
         })?;
-        self.gate.send(&self.grant, asked, self.deadline.into(), trace).await
+        let answer = self.gate.send(&self.grant, asked, self.deadline.into(), trace).await?;
+        let bytes = answer.body.len();
+        let left = self.bytes_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(bytes));
+        left.map_err(|_| {
+            Refusal::new(
+                Code::ResponseTooLarge,
+                format!("the responses of this call have more than {} bytes together", limits::RECEIVED_BYTES),
+                "the tool must ask for less in one call",
+            )
+        })?;
+        Ok(answer)
     }
 }
 

@@ -1,12 +1,16 @@
 //! Allowed → Signed: the one place where a token is taken from the vault, and the one place where it is put: a header of
 //! the service's, set by the host, exactly once.
 
+use std::sync::Arc;
+
+use bytes::Bytes;
 use hotcell_protocol::Code;
 use hotcell_protocol::Method;
 use hotcell_protocol::Refusal;
 use hotcell_vault::AuthError;
 use hotcell_vault::AuthStore;
 use hotcell_vault::Reason;
+use hotcell_vault::Token;
 use http::HeaderMap;
 use http::HeaderValue;
 use http::header;
@@ -22,16 +26,24 @@ pub(crate) struct Signed {
     pub(crate) method: Method,
     pub(crate) target: Target,
     pub(crate) headers: HeaderMap,
-    pub(crate) body: Option<Vec<u8>>,
+    pub(crate) body: Option<Bytes>,
     pub(crate) terms: Terms,
+    /// Private: nothing outside this module makes one.
+    _made: (),
 }
 
 /// Adds what the host adds: the service's fixed headers and, where a scope says so, the credential.
-pub(crate) fn sign(services: &Services, store: Option<&AuthStore>, allowed: Allowed) -> Result<Signed, Refusal> {
-    let Allowed { method, target, headers, body, terms } = allowed;
+/// Returns the token too, if one was used: for the case that the server does not take it.
+pub(crate) async fn sign(
+    services: &Services,
+    store: Option<&AuthStore>,
+    allowed: Allowed,
+) -> Result<(Signed, Option<Arc<Token>>), Refusal> {
+    let Allowed { method, target, headers, body, terms, .. } = allowed;
     let mut headers = headers.into_map();
     // Answers in a form that can be scanned, whole (threats B14, E3).
     headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    let mut used = None;
     if let Some(name) = &terms.service {
         let service = services.find(name).ok_or_else(|| Refusal::internal("an allowed request names no service"))?;
         for (name, value) in &service.send {
@@ -45,23 +57,30 @@ pub(crate) fn sign(services: &Services, store: Option<&AuthStore>, allowed: Allo
                     "use an https origin",
                 ));
             }
-            let value = credential(store, name, scope, &service.prefix)?;
+            let (value, token) = credential(store, name, scope, &service.prefix).await?;
             headers.insert(&service.header, value);
+            used = Some(token);
             if headers.get_all(&service.header).iter().count() != 1 {
                 return Err(Refusal::internal("a request would carry its credential twice"));
             }
         }
     }
-    Ok(Signed { method, target, headers, body, terms })
+    Ok((Signed { method, target, headers, body, terms, _made: () }, used))
 }
 
 /// The header's value, marked sensitive: HTTP libraries do not log it, and no compressing header table keeps it (threats F2, G1).
-fn credential(store: Option<&AuthStore>, service: &str, scope: &str, prefix: &str) -> Result<HeaderValue, Refusal> {
+async fn credential(
+    store: Option<&AuthStore>,
+    service: &str,
+    scope: &str,
+    prefix: &str,
+) -> Result<(HeaderValue, Arc<Token>), Refusal> {
     let token = match store {
-        Some(store) => store.get_token(service, Some(scope))?,
+        Some(store) => store.get_token(service, Some(scope)).await?,
         None => {
             return Err(Refusal::from(AuthError::AuthenticationRequired {
                 service: service.to_owned(),
+                account: None,
                 scope: Some(scope.to_owned()),
                 reason: Reason::NotSignedIn,
             }));
@@ -71,5 +90,5 @@ fn credential(store: Option<&AuthStore>, service: &str, scope: &str, prefix: &st
     let mut value =
         HeaderValue::from_str(&text).map_err(|_| Refusal::internal("a stored token does not fit into a header"))?;
     value.set_sensitive(true);
-    Ok(value)
+    Ok((value, token))
 }

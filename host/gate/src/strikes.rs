@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::sync::Mutex;
-use std::sync::MutexGuard;
 use std::sync::PoisonError;
 
 use hotcell_protocol::Code;
@@ -10,35 +9,49 @@ use hotcell_protocol::Digest;
 use hotcell_protocol::Refusal;
 
 /// Withheld responses after which a tool gets none any more.
-const LIMIT: u32 = 3;
+pub const STRIKES: u32 = 3;
 
-/// The counters, by what runs and by service. They live as long as the host.
+/// Where strikes are kept. They outlive a process: otherwise a tool would begin anew with each `hotcell call`.
+pub trait StrikeBook: Send + Sync {
+    /// How many this tool has for this service. A book that cannot be read says [`STRIKES`].
+    fn count(&self, digest: Digest, service: &str) -> u32;
+
+    /// Adds one.
+    fn add(&self, digest: Digest, service: &str);
+}
+
+/// A book that lives as long as the process: for embedding programs that keep their own, and for tests.
 #[derive(Default)]
-pub(crate) struct Strikes {
+pub struct StrikesInMemory {
     counts: Mutex<HashMap<(Digest, String), u32>>,
 }
 
-impl Strikes {
-    /// Counts one.
-    pub(crate) fn add(&self, digest: Digest, service: &str) {
-        let mut counts = self.counts();
+impl StrikeBook for StrikesInMemory {
+    fn count(&self, digest: Digest, service: &str) -> u32 {
+        let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.get(&(digest, service.to_owned())).copied().unwrap_or_default()
+    }
+
+    fn add(&self, digest: Digest, service: &str) {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let count = counts.entry((digest, service.to_owned())).or_default();
         *count = count.saturating_add(1);
     }
+}
 
-    /// Refuses a tool that has reached the limit.
-    pub(crate) fn check(&self, digest: Digest, service: &str) -> Result<(), Refusal> {
-        if self.counts().get(&(digest, service.to_owned())).copied().unwrap_or_default() < LIMIT {
-            return Ok(());
-        }
-        Err(Refusal::new(
-            Code::LeakStopped,
-            format!("the tool is suspended for {service}: {LIMIT} of its answers held a credential"),
-            "look at what it does (state folder, audit/audit.jsonl), deny the path, or remove the tool; a new start of hotcell lifts this",
-        ))
+/// Refuses a tool that has reached the limit.
+pub(crate) fn check(book: &dyn StrikeBook, digest: Digest, tool: &str, service: &str) -> Result<(), Refusal> {
+    if book.count(digest, service) < STRIKES {
+        return Ok(());
     }
-
-    fn counts(&self) -> MutexGuard<'_, HashMap<(Digest, String), u32>> {
-        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+    let of = if service.is_empty() { "public origins" } else { service };
+    Err(Refusal::new(
+        Code::LeakStopped,
+        format!(
+            "{tool} is suspended for {of}: {STRIKES} of its answers held a credential or could not be searched for one"
+        ),
+        format!(
+            "look at what it did (hotcell audit --tool {tool}), deny the path to tools, then: hotcell resume {tool}"
+        ),
+    ))
 }

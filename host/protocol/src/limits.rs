@@ -12,6 +12,12 @@ const MIB: usize = 1024 * KIB;
 
 /// Bytes of a component. A Python component (componentize-py 0.25) has 18 MB; three times that is room enough.
 pub const COMPONENT_BYTES: usize = 64 * MIB;
+/// Bytes of a component's compiled code. That of an 18 MB Python component has about 60 MB.
+pub const CODE_BYTES: usize = 512 * MIB;
+/// Wall time of compiling one component. A JavaScript component (12 MB) takes 10 s on two cores.
+pub const COMPILE_TIME: Duration = Duration::from_secs(120);
+/// Bytes of address space of the process that compiles.
+pub const COMPILE_MEMORY: u64 = 6 * 1024 * 1024 * 1024;
 /// Imported interfaces of a component. WASI 0.2 has about 30; 10,000 imports are an attack on the linker.
 pub const IMPORTS: usize = 200;
 /// Actions of one tool. Agents cannot work with more, and each costs a schema.
@@ -76,6 +82,20 @@ pub const PROGRESS_EVERY: Duration = Duration::from_millis(100);
 
 /// Requests of one call.
 pub const REQUESTS: u32 = 64;
+/// Requests under way at once of one tool, over all of its calls.
+pub const REQUESTS_AT_ONCE_OF_A_TOOL: usize = 8;
+/// Requests under way at once to one service, over all tools.
+pub const REQUESTS_AT_ONCE_TO_A_SERVICE: usize = 64;
+/// Requests of one tool to one service in a minute; as many at once where it was quiet before. Most services allow 1 to 100 a
+/// second, for all of a user's programs together.
+pub const REQUESTS_A_MINUTE: u32 = 600;
+/// The longest pause that a server is given when it asks for one (`Retry-After`).
+pub const LONGEST_PAUSE: Duration = Duration::from_secs(15 * 60);
+/// Bytes of all responses of one call together.
+pub const RECEIVED_BYTES: usize = 64 * MIB;
+/// Least time between two refreshes that a service's 401 brings about: a service that says no for ever must not wear out the
+/// sign-in (threat J8).
+pub const FORCED_REFRESH_EVERY: Duration = Duration::from_secs(60);
 /// Bytes of a URL (RFC 9110 §4.1 asks for at least 8,000 octets).
 pub const URL_BYTES: usize = 8 * KIB;
 /// Header fields of a guest's request.

@@ -48,6 +48,8 @@ pub enum Code {
     OriginNotGranted,
     /// The path is not granted.
     PathNotGranted,
+    /// The token is over and there is no new one now, though nobody needs to sign in again.
+    RefreshFailed,
     /// The request is over its limit.
     RequestTooLarge,
     /// The response is over its limit.
@@ -93,6 +95,7 @@ impl Code {
             Self::NotApproved => "not-approved",
             Self::OriginNotGranted => "origin-not-granted",
             Self::PathNotGranted => "path-not-granted",
+            Self::RefreshFailed => "refresh-failed",
             Self::RequestTooLarge => "request-too-large",
             Self::ResponseTooLarge => "response-too-large",
             Self::ResultTooLarge => "result-too-large",
@@ -115,7 +118,7 @@ impl Code {
             Self::RequestTooLarge | Self::ResponseTooLarge => GuestError::TooLarge,
             Self::TooManyRequests => GuestError::TooMany,
             Self::DeadlineExceeded | Self::UpstreamTimedOut => GuestError::TimedOut,
-            Self::UpstreamUnreachable => GuestError::Unreachable,
+            Self::RefreshFailed | Self::UpstreamUnreachable => GuestError::Unreachable,
             Self::LeakStopped => GuestError::Withheld,
             Self::AddressForbidden
             | Self::HeaderForbidden

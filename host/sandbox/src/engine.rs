@@ -72,7 +72,7 @@ impl Sandbox {
 }
 
 /// The engine's settings. Code generation stays at its defaults: the Spectre mitigations of Cranelift among them (threat F7).
-fn config(allocation: InstanceAllocationStrategy) -> Config {
+pub(crate) fn config(allocation: InstanceAllocationStrategy) -> Config {
     let mut config = Config::new();
     config
         // Cranelift only: Winch had a full escape (RUSTSEC-2026-0095).

@@ -22,6 +22,7 @@
 
 mod bindings;
 mod call;
+mod code;
 mod describe;
 mod engine;
 mod features;
@@ -35,6 +36,8 @@ mod state;
 mod trap;
 pub mod values;
 
+pub use code::CodeCache;
+pub use code::compile;
 pub use describe::describe;
 pub use describe::is_component;
 pub use describe::require_component;

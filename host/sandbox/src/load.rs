@@ -60,16 +60,21 @@ impl Sandbox {
     pub fn load(&self, bytes: &[u8], inert: &[String]) -> Result<Tool, Refusal> {
         let description = describe(bytes, inert)?;
         let component = Component::from_binary(&self.engine, bytes).map_err(|error| not_compiled(&error))?;
+        self.link(description, &component)
+    }
+
+    /// Looks up the exports that a description names, and links the imports.
+    pub(crate) fn link(&self, description: Description, component: &Component) -> Result<Tool, Refusal> {
         let exports = description
             .actions
             .iter()
             .map(|action| {
-                export(&component, action).ok_or_else(|| Refusal::internal("a described action is not exported"))
+                export(component, action).ok_or_else(|| Refusal::internal("a described action is not exported"))
             })
             .collect::<Result<_, _>>()?;
         let sockets = description.imports.iter().any(|import| import.starts_with("wasi:sockets/"));
         let linker = if sockets { &self.linker_with_sockets } else { &self.linker };
-        let instance = linker.instantiate_pre(&component).map_err(|error| not_linked(&error))?;
+        let instance = linker.instantiate_pre(component).map_err(|error| not_linked(&error))?;
         Ok(Tool { description, instance, exports })
     }
 }
@@ -82,7 +87,7 @@ fn export(component: &Component, action: &Action) -> Option<ComponentExportIndex
     component.get_export_index(interface.as_ref(), &action.function)
 }
 
-fn not_compiled(error: &wasmtime::Error) -> Refusal {
+pub(crate) fn not_compiled(error: &wasmtime::Error) -> Refusal {
     Refusal::new(
         Code::BadComponent,
         format!("the component cannot be compiled: {}", reason(error)),

@@ -149,18 +149,39 @@ impl Catalog {
         Ok(bytes)
     }
 
-    /// Keeps a package and records the grant, in place of an earlier one of the same name.
+    /// Keeps a package and records the grant, in place of an earlier one of the same name, which is returned.
     ///
     /// # Errors
     /// [`Code::StoreUnavailable`] if something cannot be written; then the earlier grant stands.
-    pub fn install(&self, package: &Package, granted: Granted) -> Result<(), Refusal> {
+    pub fn install(&self, package: &Package, granted: Granted) -> Result<Option<Granted>, Refusal> {
         let _lock = folders::lock(&self.state, LOCK)?;
         folders::replace_file(&self.tools, &file_name(package.digest), &package.bytes)?;
         let mut grants = self.grants()?;
         let earlier = grants.insert(granted.name.clone(), granted);
         self.write(&grants)?;
-        self.drop_unused(earlier, &grants);
-        Ok(())
+        self.drop_unused(earlier.clone(), &grants);
+        Ok(earlier)
+    }
+
+    /// Changes a grant, within what the tool was installed for. Reached by a person's command only.
+    ///
+    /// # Errors
+    /// [`Code::UnknownTool`] if it is not installed; what `change` refuses with; then nothing is changed.
+    pub fn change(
+        &self,
+        tool: &str,
+        change: impl FnOnce(&mut Granted) -> Result<(), Refusal>,
+    ) -> Result<Granted, Refusal> {
+        let _lock = folders::lock(&self.state, LOCK)?;
+        let mut grants = self.grants()?;
+        if !grants.contains_key(tool) {
+            return Err(unknown_tool(tool, &grants));
+        }
+        let granted = grants.get_mut(tool).ok_or_else(|| Refusal::internal("a grant is gone while it is locked"))?;
+        change(granted)?;
+        let changed = granted.clone();
+        self.write(&grants)?;
+        Ok(changed)
     }
 
     /// Removes a tool and its grant.

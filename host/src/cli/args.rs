@@ -1,12 +1,29 @@
 //! The command line's words: what `hotcell --help` shows.
 
-use std::net::SocketAddr;
+mod auth;
+mod serve;
+
 use std::path::PathBuf;
 
 use clap::Args;
 use clap::Parser;
 use clap::Subcommand;
 use clap::ValueEnum;
+
+pub use auth::Auth;
+pub use auth::AuthDefault;
+pub use auth::AuthLogout;
+pub use auth::AuthRefresh;
+pub use auth::AuthServices;
+pub use auth::AuthSet;
+pub use auth::AuthSignin;
+pub use auth::AuthStatus;
+pub use auth::KeyChoice;
+pub use auth::StoreKind;
+pub use serve::Mcp;
+pub use serve::McpAdd;
+pub use serve::McpClient;
+pub use serve::Serve;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -21,7 +38,7 @@ Exit codes:
    8  the upstream server cannot be reached
   70  a mistake of Hotcell itself
 
-Folders (each made with mode 0700): HOTCELL_CONFIG for config.toml, HOTCELL_STATE for all else";
+Folders (each made with mode 0700): HOTCELL_CONFIG for config.toml, HOTCELL_CACHE for compiled\ncode, HOTCELL_STATE for all else";
 
 /// Runs untrusted tools with real credentials that they can never touch.
 #[derive(Debug, Parser)]
@@ -76,6 +93,18 @@ pub enum Command {
     /// Tokens: put in, look at, take out
     #[command(subcommand)]
     Auth(Auth),
+    /// Show what tools did: calls, requests, refusals
+    Audit(Audit),
+    /// Walk the decision on a request of a tool, without sending it
+    Explain(Explain),
+    /// Give a tool back what was taken from its grant
+    Grant(Change),
+    /// Take parts of a tool's grant back; the tool stays installed
+    Revoke(Change),
+    /// Let a suspended tool work again
+    Resume(Resume),
+    /// Check everything that Hotcell stands on, and say which walls stand
+    Doctor(Json),
     /// Print a completion script for a shell
     Completions(Completions),
 }
@@ -163,117 +192,73 @@ pub struct Remove {
     pub json: bool,
 }
 
-/// `hotcell serve`
+/// `hotcell audit`
 #[derive(Debug, Args)]
-pub struct Serve {
-    /// Listen for streamable HTTP instead, at http://ADDR/mcp, with a bearer token
-    #[arg(long, value_name = "ADDR", num_args = 0..=1, default_missing_value = "127.0.0.1:8717")]
-    pub http: Option<SocketAddr>,
-    /// Make a new bearer token: clients with the old one are refused from now on
-    #[arg(long, requires = "http")]
-    pub new_token: bool,
-}
-
-/// `hotcell mcp …`
-#[derive(Debug, Subcommand)]
-pub enum Mcp {
-    /// Write this server into a client's own configuration: shown first, merged, with a copy of the old file beside it
-    Add(McpAdd),
-}
-
-/// `hotcell mcp add`
-#[derive(Debug, Args)]
-pub struct McpAdd {
-    /// The client
-    pub client: McpClient,
-    /// For this project alone: its file in the current folder
-    #[arg(long)]
-    pub project: bool,
-    /// Print what would be written, and write nothing
-    #[arg(long)]
-    pub print: bool,
-    /// Write without asking
+#[command(after_help = "A line never holds a query, a path, a header's value, an argument or a body.")]
+pub struct Audit {
+    /// Wait for new lines, until Ctrl-C
     #[arg(long, short)]
-    pub yes: bool,
+    pub follow: bool,
+    /// Print the record's own lines, one JSON object each
+    #[arg(long)]
+    pub json: bool,
+    /// Only what was refused
+    #[arg(long)]
+    pub denied: bool,
+    /// Only this tool
+    #[arg(long, value_name = "TOOL")]
+    pub tool: Option<String>,
+    /// Only this call, by its whole id
+    #[arg(long, value_name = "ID")]
+    pub call: Option<String>,
+    /// At most so many lines of what there is
+    #[arg(long, short = 'n', value_name = "LINES", default_value_t = 50)]
+    pub last: usize,
 }
 
-/// Clients whose configuration `hotcell mcp add` knows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum McpClient {
-    /// Claude Code
-    Claude,
-    /// Claude Desktop
-    ClaudeDesktop,
-    /// Visual Studio Code
-    Vscode,
-    /// Cursor
-    Cursor,
-    /// Codex CLI
-    Codex,
-    /// Goose
-    Goose,
-}
-
-/// `hotcell auth …`
-#[derive(Debug, Subcommand)]
-pub enum Auth {
-    /// Put a token into the store: typed without echo, or read from standard input. Never an argument
-    Set(AuthSet),
-    /// Show who is signed in where, without any secret
-    Status(AuthStatus),
-    /// Take a service's token out of the store
-    Logout(AuthLogout),
-}
-
-/// `hotcell auth set`
+/// `hotcell explain`
 #[derive(Debug, Args)]
-pub struct AuthSet {
-    /// Name of the service, as in config.toml
-    pub service: String,
-    /// A scope that the token has; repeat it for more
-    #[arg(long = "scope", short, value_name = "SCOPE")]
-    pub scopes: Vec<String>,
-    /// Seconds until the token expires; without it, it is used until the server refuses it
-    #[arg(long, value_name = "SECONDS")]
-    pub expires_in: Option<u64>,
-    /// Where the store's key is kept. Asked for the first time, then recorded
-    #[arg(long, value_enum, value_name = "KIND")]
-    pub store: Option<StoreKind>,
-    /// The key file, with --store key-file; made if it is missing. Variable HOTCELL_KEY_FILE
-    #[arg(long, value_name = "FILE")]
-    pub key_file: Option<PathBuf>,
+#[command(after_help = "Exit codes: 0 some action may send it, 3 none may, 6 there is no such tool")]
+pub struct Explain {
+    /// Name of an installed tool
+    pub tool: String,
+    /// The request's URL
+    pub url: String,
+    /// The request's method
+    #[arg(default_value = "GET")]
+    pub method: String,
+    /// Only this action
+    #[arg(long, value_name = "ACTION")]
+    pub action: Option<String>,
     /// Print JSON on standard output
     #[arg(long)]
     pub json: bool,
 }
 
-/// Where the key of the credential store is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum StoreKind {
-    /// In the system's keychain (macOS Keychain, Windows Credential Manager, Linux Secret Service)
-    Keychain,
-    /// Nowhere: it is derived from a passphrase that is asked for (or read from the file that HOTCELL_PASSPHRASE_FILE names)
-    Passphrase,
-    /// In a file that only you can read. Whoever has the disk has the tokens
-    KeyFile,
-}
-
-/// `hotcell auth status`
+/// `hotcell grant` and `hotcell revoke`
 #[derive(Debug, Args)]
-#[command(after_help = "Exit codes: 0 signed in, 1 not signed in, 2 expired, 7 the store cannot be used")]
-pub struct AuthStatus {
+pub struct Change {
+    /// Name of an installed tool
+    pub tool: String,
+    /// Only for this action
+    #[arg(long, value_name = "ACTION")]
+    pub action: Option<String>,
     /// Only this service
+    #[arg(long, value_name = "SERVICE")]
     pub service: Option<String>,
+    /// Only this scope of the service
+    #[arg(long, value_name = "SCOPE", requires = "service")]
+    pub scope: Option<String>,
     /// Print JSON on standard output
     #[arg(long)]
     pub json: bool,
 }
 
-/// `hotcell auth logout`
+/// `hotcell resume`
 #[derive(Debug, Args)]
-pub struct AuthLogout {
-    /// Name of the service
-    pub service: String,
+pub struct Resume {
+    /// Name of an installed tool
+    pub tool: String,
     /// Print JSON on standard output
     #[arg(long)]
     pub json: bool,

@@ -49,6 +49,40 @@ pub(crate) fn secret(prompt: &str) -> Result<Zeroizing<String>, Refusal> {
     if std::io::stdin().is_terminal() {
         return hidden(prompt);
     }
+    let bytes = read_all()?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| bad("standard input is not text"))?;
+    checked(Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned()))
+}
+
+/// Reads several secrets one after the other: typed on a terminal, else a line of standard input each.
+#[derive(Default)]
+pub(crate) struct Lines {
+    rest: Option<Zeroizing<Vec<u8>>>,
+}
+
+impl Lines {
+    /// The next one.
+    ///
+    /// # Errors
+    /// As [`secret`].
+    pub(crate) fn secret(&mut self, prompt: &str) -> Result<Zeroizing<String>, Refusal> {
+        if std::io::stdin().is_terminal() {
+            return hidden(prompt);
+        }
+        let rest = match self.rest.take() {
+            Some(rest) => rest,
+            None => read_all()?,
+        };
+        let end = rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len());
+        let line = rest.get(..end).unwrap_or_default();
+        let text = std::str::from_utf8(line).map_err(|_| bad("standard input is not text"))?;
+        let text = Zeroizing::new(text.trim_end_matches('\r').to_owned());
+        self.rest = Some(Zeroizing::new(rest.get(end + 1..).unwrap_or_default().to_vec()));
+        checked(text)
+    }
+}
+
+fn read_all() -> Result<Zeroizing<Vec<u8>>, Refusal> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(4096));
     std::io::stdin()
         .take(SECRET_BYTES + 1)
@@ -57,8 +91,7 @@ pub(crate) fn secret(prompt: &str) -> Result<Zeroizing<String>, Refusal> {
     if u64::try_from(bytes.len()).is_ok_and(|len| len > SECRET_BYTES) {
         return Err(bad("standard input holds more than 64 KiB"));
     }
-    let text = std::str::from_utf8(&bytes).map_err(|_| bad("standard input is not text"))?;
-    checked(Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned()))
+    Ok(bytes)
 }
 
 /// Asks for a secret on the terminal, without echo.

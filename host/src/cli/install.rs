@@ -19,6 +19,9 @@ use crate::Manifest;
 use crate::Package;
 use crate::folders;
 
+/// A component of this size takes seconds to compile.
+const LONG_BYTES: usize = 2 * 1024 * 1024;
+
 #[derive(Serialize)]
 struct Installed<'a> {
     installed: &'a Granted,
@@ -39,6 +42,9 @@ pub(crate) fn install(host: &Host, args: &args::Install) -> Result<(), Refusal> 
             "nothing was changed; look at it with: hotcell inspect FILE",
         ));
     }
+    if package.bytes.len() > LONG_BYTES {
+        output::dim("compiling; a tool with a language runtime in it takes ten seconds or more, once");
+    }
     host.install(&package, granted.clone())?;
     output::good(&format!("{} {} is installed ({})", granted.name, visible(&granted.version), granted.digest.short()));
     if args.json {
@@ -50,7 +56,7 @@ pub(crate) fn install(host: &Host, args: &args::Install) -> Result<(), Refusal> 
 }
 
 pub(super) fn remove(host: &Host, args: &args::Remove) -> Result<(), Refusal> {
-    let removed = host.catalog().remove(&args.tool)?;
+    let removed = host.remove(&args.tool)?;
     output::good(&format!("{} is removed, and its grant with it", removed.name));
     if args.json { output::json(&removed) } else { Ok(()) }
 }

@@ -9,7 +9,7 @@ use hotcell_vault::Backend;
 use hotcell_vault::Key;
 use zeroize::Zeroizing;
 
-use super::args::AuthSet;
+use super::args::KeyChoice;
 use super::args::StoreKind;
 use super::ask;
 use super::output;
@@ -39,6 +39,7 @@ impl Keys for Asked {
     fn key(&self, recorded: &Backend) -> Result<Key, Refusal> {
         match recorded {
             Backend::Keychain => Ok(Key::Keychain),
+            Backend::KernelKeyring => Ok(Key::KernelKeyring),
             Backend::KeyFile => key_file(None).map(Key::KeyFile),
             Backend::Passphrase { .. } => passphrase("Passphrase of the credential store: ").map(Key::Passphrase),
             Backend::Memory => Err(Refusal::new(
@@ -51,12 +52,12 @@ impl Keys for Asked {
 }
 
 /// The key for a store that does not exist yet: as the options say, or as a person chooses.
-pub(super) fn choose(args: &AuthSet) -> Result<Key, Refusal> {
+pub(super) fn choose(args: &KeyChoice) -> Result<Key, Refusal> {
     match args.store {
         Some(StoreKind::Keychain) => Ok(Key::Keychain),
+        Some(StoreKind::KernelKeyring) => Ok(Key::KernelKeyring),
         Some(StoreKind::KeyFile) => key_file(args.key_file.clone()).map(Key::KeyFile),
         Some(StoreKind::Passphrase) => new_passphrase().map(Key::Passphrase),
-        None if args.key_file.is_some() => key_file(args.key_file.clone()).map(Key::KeyFile),
         None if ask::can_ask() => ask_for_kind(args),
         None => Err(Refusal::new(
             Code::StoreUnavailable,
@@ -66,7 +67,7 @@ pub(super) fn choose(args: &AuthSet) -> Result<Key, Refusal> {
     }
 }
 
-fn ask_for_kind(args: &AuthSet) -> Result<Key, Refusal> {
+fn ask_for_kind(args: &KeyChoice) -> Result<Key, Refusal> {
     output::note("There is no credential store yet. Tokens are encrypted; where should the key be kept?");
     output::note("  1  in this system's keychain");
     output::note("  2  nowhere: derived from a passphrase that is asked for each time");

@@ -3,8 +3,11 @@
 pub mod args;
 mod arguments;
 mod ask;
+mod audit;
 mod auth;
 mod call;
+mod doctor;
+mod explain;
 mod install;
 mod keys;
 mod mcp;
@@ -21,6 +24,7 @@ use hotcell_protocol::Refusal;
 use crate::Host;
 use crate::Keys;
 use crate::Places;
+use crate::compiler::Compiler;
 use args::Auth;
 use args::Cli;
 use args::Command;
@@ -64,7 +68,7 @@ impl Exit {
             | Code::UnknownAction
             | Code::UnknownTool => Self::BadInput,
             Code::StoreUnavailable => Self::Store,
-            Code::UpstreamTimedOut | Code::UpstreamUnreachable => Self::Upstream,
+            Code::RefreshFailed | Code::UpstreamTimedOut | Code::UpstreamUnreachable => Self::Upstream,
             Code::Internal => Self::Broken,
             _ => Self::Refused,
         }
@@ -90,16 +94,25 @@ async fn dispatch(command: Command) -> Result<Exit, Refusal> {
         Command::Install(args) => install(&host()?, &args).map(done),
         Command::List(args) => show::list(&host()?, &args).map(done),
         Command::Inspect(args) => show::inspect(&host()?, &args).map(done),
-        Command::Call(args) => call::call(&host()?, &args).await,
+        Command::Call(args) => {
+            let host = host()?;
+            let ended = call::call(&host, &args).await;
+            host.finish().await;
+            ended
+        }
         Command::Remove(args) => install::remove(&host()?, &args).map(done),
         Command::Serve(args) => {
             // The servers' state is large, and no other command has use for the room.
             Box::pin(serve::serve(host_with(Box::new(Unasked))?, &args)).await.map(done)
         }
         Command::Mcp(Mcp::Add(args)) => mcp::add(&args).map(done),
-        Command::Auth(Auth::Set(args)) => auth::set(&host()?, &args).map(done),
-        Command::Auth(Auth::Status(args)) => auth::status(&host()?, &args),
-        Command::Auth(Auth::Logout(args)) => auth::logout(&host()?, &args).map(done),
+        Command::Audit(args) => audit::audit(&host()?, &args).await.map(done),
+        Command::Explain(args) => explain::explain(&host()?, &args),
+        Command::Grant(args) => explain::grant(&host()?, &args).map(done),
+        Command::Revoke(args) => explain::revoke(&host()?, &args).map(done),
+        Command::Resume(args) => explain::resume(&host()?, &args).map(done),
+        Command::Auth(command) => on_tokens(command).await,
+        Command::Doctor(args) => doctor::doctor(&args, host),
         Command::Completions(args) => {
             // Into memory first: the library panics where its reader stops reading.
             let mut script = Vec::new();
@@ -110,10 +123,31 @@ async fn dispatch(command: Command) -> Result<Exit, Refusal> {
     }
 }
 
+async fn on_tokens(command: Auth) -> Result<Exit, Refusal> {
+    let done = |()| Exit::Done;
+    let host = host()?;
+    let ended = match command {
+        Auth::Signin(args) => auth::signin(&host, &args).await.map(done),
+        Auth::Set(args) => auth::set(&host, &args).map(done),
+        Auth::Status(args) => auth::status(&host, &args).await,
+        Auth::Refresh(args) => auth::refresh(&host, &args).await.map(done),
+        Auth::Default(args) => auth::default(&host, &args).map(done),
+        Auth::Logout(args) => auth::logout(&host, &args).await.map(done),
+        Auth::Services(args) => auth::services(&host, &args).map(done),
+    };
+    host.finish().await;
+    ended
+}
+
 fn host() -> Result<Host, Refusal> {
     host_with(Box::new(Asked))
 }
 
 fn host_with(keys: Box<dyn Keys>) -> Result<Host, Refusal> {
-    Host::open(&Places::of_user()?, keys)
+    Ok(Host::open(&Places::of_user()?, keys)?.with_compiler(own_compiler()))
+}
+
+/// This program, started again for each component that is compiled.
+pub(crate) fn own_compiler() -> Compiler {
+    std::env::current_exe().map_or(Compiler::Here, Compiler::Child)
 }

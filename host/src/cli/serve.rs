@@ -24,7 +24,9 @@ pub(super) async fn serve(host: Host, args: &args::Serve) -> Result<(), Refusal>
                     "this speaks MCP on standard input: let a client start it (hotcell mcp add), or press Ctrl-C",
                 );
             }
-            stdio::serve(server).await
+            let ended = stdio::serve(server.clone()).await;
+            server.finish().await;
+            ended
         }
     }
 }
@@ -40,7 +42,9 @@ async fn over_http(host: Host, address: SocketAddr, new_token: bool) -> Result<(
         output::note(&format!("  {}", *token));
     }
     output::good(&format!("listening at http://{}/mcp", listening.address()));
-    listening.serve(server, bearer).await?;
+    let ended = listening.serve(server.clone(), bearer).await;
+    server.finish().await;
+    ended?;
     output::note("stopped");
     Ok(())
 }

@@ -26,12 +26,13 @@ pub(super) fn list(host: &Host, args: &args::Json) -> Result<(), Refusal> {
         output::note("no tool is installed: hotcell install FILE");
         return Ok(());
     }
-    let rows: Vec<_> = grants.values().map(row).collect();
+    let row = |granted| Ok(row(granted, &host.strikes().suspended(granted.digest)?));
+    let rows = grants.values().map(row).collect::<Result<Vec<_>, Refusal>>()?;
     output::line(&output::table(&["TOOL", "VERSION", "GRANTED", "DIGEST", "USES"], &rows));
     Ok(())
 }
 
-fn row(granted: &Granted) -> Vec<String> {
+fn row(granted: &Granted, suspended: &[String]) -> Vec<String> {
     let mut uses: Vec<String> = granted
         .actions
         .values()
@@ -48,7 +49,11 @@ fn row(granted: &Granted) -> Vec<String> {
         visible(&granted.version),
         granted.granted_at.strftime("%Y-%m-%d").to_string(),
         granted.digest.short(),
-        if uses.is_empty() { "-".into() } else { uses.join(", ") },
+        match (uses.is_empty(), suspended) {
+            (true, _) => "-".into(),
+            (false, []) => uses.join(", "),
+            (false, suspended) => format!("{} (suspended: {})", uses.join(", "), suspended.join(", ")),
+        },
     ]
 }
 

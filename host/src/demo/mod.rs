@@ -151,7 +151,8 @@ fn open_host(folder: &Path, server: &Server) -> Result<Host, Refusal> {
     folders::replace_file(&folders::own_folder(&places.config)?, crate::config::FILE, config.as_bytes())?;
     output::dim(config.trim_end());
     let key = places.state.join("demo.key");
-    let host = Host::open(&places, Box::new(crate::keys::KeyFileIn(key.clone())))?;
+    let keys = Box::new(crate::keys::KeyFileIn(key.clone()));
+    let host = Host::open(&places, keys)?.with_compiler(crate::cli::own_compiler());
     host.make_store(&hotcell_vault::Key::KeyFile(key))?;
     Ok(host)
 }

@@ -103,6 +103,11 @@ impl Server {
         self.0.menu().await.map(drop)
     }
 
+    /// Waits for what must not be lost at the end: a token that is on its way.
+    pub(crate) async fn finish(&self) {
+        self.0.host.finish().await;
+    }
+
     /// Waits until no call runs, and lets no further one begin; not longer than calls have for it.
     async fn rest(&self) {
         let all = u32::try_from(limits::MCP_CALLS).unwrap_or(u32::MAX);

@@ -5,8 +5,8 @@ use std::time::SystemTime;
 
 /// Two clocks. A token is expired if either says so (threat M10): the wall clock can be set back, the other cannot.
 pub trait Clock: Send + Sync {
-    /// Seconds since 1970-01-01 UTC.
-    fn wall(&self) -> u64;
+    /// Time since 1970-01-01 UTC.
+    fn wall(&self) -> Duration;
 
     /// Time since some fixed moment, the machine's sleep included.
     fn boot(&self) -> Duration;
@@ -16,6 +16,11 @@ pub trait Clock: Send + Sync {
     fn boot_name(&self) -> Option<&str> {
         None
     }
+}
+
+/// A time in milliseconds, as records keep it.
+pub(crate) fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// The machine's clocks.
@@ -44,8 +49,8 @@ impl Default for SystemClock {
 }
 
 impl Clock for SystemClock {
-    fn wall(&self) -> u64 {
-        SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
+    fn wall(&self) -> Duration {
+        SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
     }
 
     #[cfg(target_os = "linux")]

@@ -31,6 +31,10 @@ pub(crate) struct Content {
     /// Counts how often the file was written.
     generation: u64,
     pub(crate) records: Vec<Stored>,
+    /// Which account of a service is meant where none is named. Apart from the records: choosing one changes no epoch, so
+    /// that it cannot cost a refresh in flight its result.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) defaults: Option<Sealed>,
     /// A tag over all of it. No record can be taken out or put back from an older file by itself (threat M7); the whole
     /// older file can, which only the servers notice, when they refuse its tokens.
     seal: String,
@@ -63,6 +67,7 @@ impl Content {
             check: check_of(key)?,
             generation: 1,
             records: Vec::new(),
+            defaults: None,
             seal: String::new(),
             rest: Map::new(),
         };
@@ -110,6 +115,16 @@ impl Content {
             Some(slot) => *slot = stored,
             None => self.records.push(stored),
         }
+        self.written(key)
+    }
+
+    /// Puts the chosen accounts in.
+    pub(crate) fn put_defaults(&mut self, key: &StoreKey, defaults: Sealed) -> Result<(), StoreError> {
+        self.defaults = Some(defaults);
+        self.written(key)
+    }
+
+    fn written(&mut self, key: &StoreKey) -> Result<(), StoreError> {
         self.generation = self.generation.saturating_add(1);
         self.seal = self.seal_of(key)?;
         Ok(())
@@ -124,6 +139,10 @@ impl Content {
             parts.extend(stored.name.parts());
             parts.extend(stored.meta.parts());
             parts.extend(stored.secrets.as_ref().map_or([&b"none"[..], b"", b""], Sealed::parts));
+        }
+        if let Some(defaults) = &self.defaults {
+            parts.push(b"defaults");
+            parts.extend(defaults.parts());
         }
         tag(key, "seal", &parts)
     }
@@ -161,6 +180,8 @@ mod tests {
         let mut content = Content::empty(&key(), Backend::Memory).unwrap();
         content.put(&key(), stored("one")).unwrap();
         content.put(&key(), stored("two")).unwrap();
+        let place = Place { kind: Kind::Defaults, service: "", account: "", epoch: 0 };
+        content.put_defaults(&key(), seal(&key(), place, b"{}").unwrap()).unwrap();
         content
     }
 
@@ -172,14 +193,14 @@ mod tests {
     fn what_is_written_is_read_and_is_genuine() {
         let content = Content::parse(&text(&two())).unwrap();
         content.check(&key(), "key").unwrap();
-        assert_eq!((content.generation, content.records.len()), (3, 2));
+        assert_eq!((content.generation, content.records.len()), (4, 2));
         let other = StoreKey::new(Zeroizing::new([6; 32]));
         assert_eq!(content.check(&other, "key"), Err(StoreError::WrongKey("key")));
     }
 
     #[test]
     fn m7_no_record_can_be_taken_out_put_back_or_moved() {
-        let changes: [fn(&mut Content); 7] = [
+        let changes: [fn(&mut Content); 9] = [
             |content| drop(content.records.pop()),
             |content| content.records.swap(0, 1),
             |content| content.records.push(content.records[0].clone()),
@@ -187,6 +208,8 @@ mod tests {
             |content| content.records[0].secrets = None,
             |content| content.records[0].epoch = 2,
             |content| content.generation = 2,
+            |content| content.defaults = None,
+            |content| content.defaults = content.records[0].secrets.clone(),
         ];
         for (number, change) in changes.into_iter().enumerate() {
             let mut content = two();

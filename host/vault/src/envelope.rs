@@ -43,6 +43,8 @@ impl StoreKey {
 /// What a box holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
+    /// Which accounts were chosen.
+    Defaults,
     /// Whose record it is. It must be known before the other boxes can be opened: their places name it.
     Name,
     Meta,
@@ -52,6 +54,7 @@ pub(crate) enum Kind {
 impl Kind {
     fn label(self) -> &'static str {
         match self {
+            Self::Defaults => "defaults",
             Self::Name => "name",
             Self::Meta => "meta",
             Self::Secrets => "secrets",

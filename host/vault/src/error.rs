@@ -3,7 +3,11 @@
 
 use hotcell_protocol::Code;
 use hotcell_protocol::Refusal;
+use serde::Deserialize;
+use serde::Serialize;
 
+use crate::id::Id;
+use crate::issuer::RefreshError;
 use crate::key::Backend;
 use crate::name::BadName;
 use crate::secret::BadToken;
@@ -16,6 +20,8 @@ pub enum AuthError {
     AuthenticationRequired {
         /// The service.
         service: String,
+        /// The account, if one was named.
+        account: Option<String>,
         /// The scope that was wanted, if any.
         scope: Option<String>,
         /// Why.
@@ -31,6 +37,14 @@ pub enum AuthError {
         /// The scopes that the token has.
         held: Vec<String>,
     },
+    /// The token has expired, or was refused, and there is no new one now. Nobody needs to sign in again.
+    #[error("{service}: {kind}")]
+    Refresh {
+        /// The service.
+        service: String,
+        /// Why. [`RefreshError::Transient`] says when it is tried again: until then every call gets this error at once.
+        kind: RefreshError,
+    },
     /// A name or scope is not well formed.
     #[error(transparent)]
     Name(#[from] BadName),
@@ -43,14 +57,24 @@ pub enum AuthError {
 }
 
 /// Why a person must sign in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "kebab-case")]
 pub enum Reason {
-    /// The token's time is over.
+    /// The token's time is over, and there is nothing to refresh it with.
     #[error("the token has expired")]
     Expired,
+    /// As [`Reason::Rejected`], after a refresh whose answer never arrived or was lost: the process was killed, say.
+    #[error("a refresh was interrupted, and the authorisation server takes its refresh token for used")]
+    Interrupted,
     /// There is none; a service that nobody knows looks the same (threat F4).
     #[error("nobody is signed in")]
     NotSignedIn,
+    /// The service answers 401 to the token, and there is nothing to refresh it with.
+    #[error("the service does not accept the token")]
+    Refused,
+    /// The authorisation server refused to refresh it for good.
+    #[error("the authorisation server does not accept the refresh token any more")]
+    Rejected,
     /// It was taken out.
     #[error("somebody signed out")]
     SignedOut,
@@ -136,10 +160,15 @@ impl From<AuthError> for Refusal {
     fn from(error: AuthError) -> Self {
         let message = error.to_string();
         match error {
-            AuthError::AuthenticationRequired { service, scope, .. } => {
+            AuthError::AuthenticationRequired { service, account, scope, .. } => {
+                let account = account.map(|account| format!(" --account {account}")).unwrap_or_default();
                 let scope = scope.map(|scope| format!(" --scope {scope}")).unwrap_or_default();
-                Self::new(Code::NeedsLogin, message, format!("sign in: hotcell auth set {service}{scope}"))
+                let hint = format!(
+                    "sign in: hotcell auth signin {service}{account}, or hotcell auth set {service}{account}{scope}"
+                );
+                Self::new(Code::NeedsLogin, message, hint)
             }
+            AuthError::Refresh { service, kind } => Self::new(Code::RefreshFailed, message, retry_hint(&service, kind)),
             AuthError::InsufficientScope { service, missing, mut held } => {
                 held.push(missing);
                 held.sort();
@@ -153,5 +182,26 @@ impl From<AuthError> for Refusal {
                 Self::new(Code::BadArguments, message, "paste the token alone, without quotes or `Bearer`")
             }
         }
+    }
+}
+
+fn retry_hint(service: &str, kind: RefreshError) -> String {
+    match kind {
+        RefreshError::Config => {
+            format!("check the client and the token endpoint of [service.{service}] in config.toml")
+        }
+        RefreshError::Transient { retry_after: Some(time) } => {
+            format!("nothing to do: it is tried again in {} s", time.as_secs().saturating_add(1))
+        }
+        RefreshError::Rejected | RefreshError::Transient { retry_after: None } => "try again".into(),
+    }
+}
+
+pub(crate) fn required(id: Id<'_>, scope: Option<&str>, reason: Reason) -> AuthError {
+    AuthError::AuthenticationRequired {
+        service: id.service.to_owned(),
+        account: id.account.map(str::to_owned),
+        scope: scope.map(str::to_owned),
+        reason,
     }
 }

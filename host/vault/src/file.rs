@@ -11,6 +11,7 @@ use cap_std::fs::OpenOptions;
 use crate::access::Exposed;
 use crate::access::exposed;
 use crate::content::Content;
+use crate::crash;
 use crate::envelope::random;
 use crate::error::StoreError;
 
@@ -82,8 +83,11 @@ pub(crate) fn write(dir: &Dir, content: &Content, earlier: Earlier) -> Result<St
     let temporary = format!("{TEMPORARY}{:016x}", u64::from_be_bytes(name));
     remove_leftovers(dir);
     let written = write_new(dir, &temporary, &text)
+        .inspect(|()| crash::point("temporary-written"))
         .and_then(|()| back_up(dir, earlier))
+        .inspect(|()| crash::point("before-rename"))
         .and_then(|()| dir.rename(&temporary, dir, STORE))
+        .inspect(|()| crash::point("after-rename"))
         .and_then(|()| sync(dir));
     if let Err(error) = written {
         drop(dir.remove_file(&temporary));

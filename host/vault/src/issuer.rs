@@ -6,8 +6,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::record::NewToken;
-use crate::record::Token;
+use crate::token::NewToken;
+use crate::token::Token;
 
 /// A future that a trait object returns.
 pub type Waiting<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -3,11 +3,12 @@
 //! ```text
 //!  AuthStore ── set_token, get_token, clear_token, is_authenticated, cached_metadata
 //!      │  snapshot in memory, read anew when another process wrote
+//!      │  refresh: one task for a record, its lock, its intent, the reply durable before its first use ──► Issuer
 //!      ▼
 //!  store.json.enc ── one AEAD box for each record's metadata, one for its secrets
 //!      ▲                 associated data: format, kind, service, account, epoch; a seal over the whole
 //!      │
-//!  Key ── keychain | passphrase (argon2id) | key file | memory: chosen once, recorded, never silently weaker
+//!  Key ── keychain | passphrase (argon2id) | key file | kernel keyring | memory: chosen once, recorded, never silently weaker
 //! ```
 //!
 //! What is not promised: whoever runs as the same user, with the keychain open, can read what this process can read.
@@ -29,32 +30,47 @@
 mod access;
 mod clock;
 mod content;
+mod crash;
 mod envelope;
 mod error;
 mod file;
+mod harden;
+mod id;
 mod issuer;
 mod key;
+mod lifetime;
 mod lock;
+mod meta;
 mod name;
+pub mod oauth;
 mod record;
+mod refresh;
+mod retired;
 mod secret;
+mod shared;
+mod sign_out;
 mod snapshot;
 mod store;
+mod token;
 
 pub use clock::Clock;
 pub use clock::SystemClock;
 pub use error::AuthError;
 pub use error::Reason;
 pub use error::StoreError;
+pub use harden::harden_process;
+pub use id::Id;
 pub use issuer::Issuer;
 pub use issuer::RefreshError;
 pub use issuer::Waiting;
 pub use key::Backend;
 pub use key::Key;
+pub use meta::Condition;
+pub use meta::Failed;
+pub use meta::Metadata;
 pub use name::BadName;
-pub use record::Metadata;
-pub use record::NewToken;
-pub use record::Token;
 pub use secret::BadToken;
 pub use secret::Secret;
 pub use store::AuthStore;
+pub use token::NewToken;
+pub use token::Token;

@@ -73,6 +73,11 @@ impl Secret {
         &self.0
     }
 
+    /// A second copy, wiped like the first. For a new record that keeps a secret of the earlier one.
+    pub(crate) fn copy(&self) -> Self {
+        Self(Zeroizing::new(self.expose().to_owned()))
+    }
+
     /// How many bytes it has: from 1 to 16 KiB.
     #[must_use]
     #[expect(clippy::len_without_is_empty, reason = "no secret is empty")]
@@ -86,8 +91,8 @@ mod tests {
     use super::*;
     use crate::envelope::StoreKey;
     use crate::key::Key;
-    use crate::record::NewToken;
-    use crate::record::Token;
+    use crate::token::NewToken;
+    use crate::token::Token;
 
     fn secret(text: &str) -> Result<Secret, BadToken> {
         Secret::new(text.to_owned().into())

@@ -1,16 +1,10 @@
 //! `AuthStore`: the tokens of a user.
 
 use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
-use std::sync::RwLock;
-use std::sync::TryLockError;
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use cap_std::fs::Dir;
-use zeroize::Zeroizing;
+use tokio::time::timeout;
 
 use crate::clock::Clock;
 use crate::clock::SystemClock;
@@ -19,52 +13,55 @@ use crate::envelope::StoreKey;
 use crate::error::AuthError;
 use crate::error::Reason;
 use crate::error::StoreError;
+use crate::error::required;
 use crate::file;
 use crate::file::Earlier;
 use crate::file::Stamp;
+use crate::id::Id;
+use crate::issuer::Issuer;
 use crate::key::Backend;
 use crate::key::Key;
+use crate::lifetime::Stage;
 use crate::lock::lock;
-use crate::name::check_name;
+use crate::meta::Condition;
+use crate::meta::Meta;
+use crate::meta::Metadata;
+use crate::meta::State;
 use crate::name::check_scope;
-use crate::record::DEFAULT_ACCOUNT;
-use crate::record::Meta;
-use crate::record::Metadata;
-use crate::record::NewToken;
-use crate::record::Token;
-use crate::record::millis;
-use crate::record::write_secrets;
-use crate::snapshot::Record;
+use crate::record::Record;
+use crate::record::Secrets;
+use crate::refresh;
+use crate::refresh::Due;
+use crate::shared::Shared;
 use crate::snapshot::Snapshot;
-use crate::snapshot::seal_record;
-
-/// How soon a change by another process is seen.
-const LOOK_EVERY: Duration = Duration::from_millis(200);
-/// How old the last look may be while another thread is at it. After that its answer is waited for.
-const LOOK_AT_LATEST: Duration = Duration::from_secs(2);
-const GONE: StoreError = StoreError::Damaged("its file is gone");
+use crate::token::NewToken;
+use crate::token::Token;
 
 /// The tokens of a user: a handle to one store, cheap to clone.
 ///
 /// [`AuthStore::get_token`] and what only reads answer from memory. Every 200 ms one of these calls looks whether another
 /// process changed the file (one `stat`), and reads it anew if so; the others do not wait for it. [`AuthStore::open`],
-/// [`AuthStore::set_token`] and [`AuthStore::clear_token`] wait for the disk, for other processes, and `open` for the
+/// [`AuthStore::set_token`] and [`AuthStore::set_default`] wait for the disk, for other processes, and `open` for the
 /// keychain: asynchronous callers run them where blocking is allowed.
+///
+/// Where a method takes an [`Id`], `"github"` is the service's default account and `("github", "work")` is that account.
+///
+/// With an [`Issuer`], tokens are refreshed: early, while the current one is still used, and at the latest before one that has
+/// expired would be sent. A refresh is a task of its own; whoever waits for it and stops waiting does not stop it. It ends
+/// with the runtime, so that a program calls [`AuthStore::finish`] before it ends.
 #[derive(Clone)]
 pub struct AuthStore {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
 }
 
-struct Shared {
-    dir: Dir,
-    key: StoreKey,
-    backend: Backend,
-    clock: Box<dyn Clock>,
-    /// Held for the exchange of a pointer only.
-    snapshot: RwLock<Arc<Snapshot>>,
-    /// Held from reading or writing the file to publishing its snapshot: what is published never goes back in time.
-    publishing: Mutex<()>,
-    looked: AtomicU64,
+/// How long the end of a program waits for a refresh: longer than its requests may take.
+const FINISH: Duration = Duration::from_secs(45);
+
+/// What is in memory for a caller.
+pub(crate) struct Glance {
+    pub(crate) token: Arc<Token>,
+    pub(crate) stage: Stage,
+    pub(crate) due: Option<Due>,
 }
 
 impl AuthStore {
@@ -97,109 +94,192 @@ impl AuthStore {
             None => make(&dir, key)?,
         };
         let snapshot = Snapshot::read(&store_key, key.name(), &content, stamp, None, &*clock)?;
-        let shared = Shared {
-            dir,
-            key: store_key,
-            backend: content.backend,
-            looked: AtomicU64::new(millis(clock.boot())),
-            clock,
-            snapshot: RwLock::new(Arc::new(snapshot)),
-            publishing: Mutex::default(),
-        };
-        Ok(Self { shared: Arc::new(shared) })
+        Ok(Self { shared: Arc::new(Shared::new(dir, store_key, content.backend, snapshot, clock)) })
     }
 
-    /// Puts a token in, in place of an earlier one. Durable when it returns.
+    /// The same store, which from now on refreshes its tokens, for all its handles. The first issuer stays.
+    #[must_use]
+    pub fn with_issuer(self, issuer: Arc<dyn Issuer>) -> Self {
+        drop(self.shared.issuer.set(issuer));
+        self
+    }
+
+    /// Puts a token in, in place of an earlier one. Durable when it returns. The first account of a service becomes its
+    /// default.
     ///
     /// # Errors
     /// [`AuthError::Name`] for an odd name; [`AuthError::Store`] if it cannot be written, and then the earlier token stays.
-    pub fn set_token(&self, service: &str, token: &NewToken) -> Result<(), AuthError> {
-        check_name("service", service)?;
+    pub fn set_token<'a>(&self, id: impl Into<Id<'a>>, token: &NewToken) -> Result<(), AuthError> {
+        let id = id.into();
+        id.check()?;
         token.scopes.iter().try_for_each(|scope| check_scope(scope))?;
-        let meta = Meta::new(service, DEFAULT_ACCOUNT, token, &*self.shared.clock);
-        let secrets = write_secrets(token);
-        self.shared.change(service, Earlier::Keep, |_| Ok((meta, Some(secrets))))
-    }
-
-    /// Takes a service's token out, from the file, its backup and this memory. A tombstone stays, so that a writer who was
-    /// late sees it. Other processes see it within 200 ms of their next call.
-    ///
-    /// # Errors
-    /// [`AuthError::AuthenticationRequired`] if nobody is signed in; [`AuthError::Store`] if it cannot be written.
-    pub fn clear_token(&self, service: &str) -> Result<(), AuthError> {
-        check_name("service", service)?;
-        let tombstone = Meta::tombstone(service, DEFAULT_ACCOUNT, &*self.shared.clock);
-        self.shared.change(service, Earlier::Forget, |record| {
-            if record.is_some_and(Record::is_active) {
-                Ok((tombstone, None))
-            } else {
-                Err(required(service, None, Reason::NotSignedIn))
+        let secrets = Token::first(token).write();
+        self.shared.change(Earlier::Keep, |draft| {
+            let who = draft.stored.who(id);
+            let first = !draft.stored.held().any(|record| record.meta.service == who.service);
+            if first && draft.stored.default_of(&who.service) != who.account {
+                draft.choose(&who)?;
             }
+            draft.put(Meta::new(&who, token, &*self.shared.clock), Secrets::Replace(secrets))?;
+            Ok(())
         })
     }
 
-    /// The token of a service, if it has this scope and has not expired: five seconds before its end it counts as expired.
+    /// Makes an account the one that is meant where none is named. It stays that until another is chosen, signed in or not:
+    /// a tool never acts as somebody else because one account was signed out.
     ///
     /// # Errors
-    /// [`AuthError::AuthenticationRequired`] or [`AuthError::InsufficientScope`], which say what to run.
-    pub fn get_token(&self, service: &str, scope: Option<&str>) -> Result<Arc<Token>, AuthError> {
-        let shared = &*self.shared;
-        shared.look()?;
-        // The guard instead of a clone of the pointer: half the traffic between processors.
-        let snapshot = shared.snapshot.read().unwrap_or_else(PoisonError::into_inner);
-        let Some(record) = snapshot.find(service, DEFAULT_ACCOUNT) else {
-            check_name("service", service)?;
-            return Err(required(service, scope, Reason::NotSignedIn));
-        };
-        if !record.is_active() {
-            return Err(required(service, scope, Reason::SignedOut));
-        }
-        if let Some(scope) = scope
-            && !record.meta.scopes.contains(scope)
-        {
-            check_scope(scope)?;
-            let held = record.meta.scopes.iter().cloned().collect();
-            return Err(AuthError::InsufficientScope { service: service.to_owned(), missing: scope.to_owned(), held });
-        }
-        if record.is_expired(&*shared.clock) {
-            return Err(required(service, scope, Reason::Expired));
-        }
-        Ok(record.token(&shared.key)?)
+    /// [`AuthError::AuthenticationRequired`] if nobody is signed in to this account; [`AuthError::Store`] if it cannot be
+    /// written.
+    pub fn set_default(&self, service: &str, account: &str) -> Result<(), AuthError> {
+        let id = Id::from((service, account));
+        id.check()?;
+        self.shared.change(Earlier::Keep, |draft| {
+            let record = draft.stored.find(id).filter(|record| record.holds_token());
+            let who = record.ok_or_else(|| required(id, None, Reason::NotSignedIn))?.who();
+            draft.choose(&who)
+        })
     }
 
-    /// Whether there is a token that has not expired. False, too, where the store cannot be read any more.
-    #[must_use]
-    pub fn is_authenticated(&self, service: &str) -> bool {
-        self.cached_metadata(service).is_some_and(|metadata| !metadata.expired)
+    /// The token of an account, if it has this scope. It lives for five seconds or more; one that is over is refreshed first.
+    /// Dropping the future stops the wait, not the refresh.
+    ///
+    /// # Errors
+    /// [`AuthError::AuthenticationRequired`] or [`AuthError::InsufficientScope`], which say what to run;
+    /// [`AuthError::Refresh`] if there is no new token now.
+    pub fn get_token<'a>(
+        &'a self,
+        id: impl Into<Id<'a>>,
+        scope: Option<&'a str>,
+    ) -> impl Future<Output = Result<Arc<Token>, AuthError>> + Send + 'a {
+        let id = id.into();
+        async move {
+            match self.glance(id, scope)? {
+                Glance { stage: Stage::Fresh, token, .. } => Ok(token),
+                Glance { stage: Stage::Aging, token, due } => {
+                    if let Some(due) = due {
+                        // The current one is good: whatever comes of it is for later callers.
+                        drop(refresh::start(self, due));
+                    }
+                    Ok(token)
+                }
+                Glance { stage: Stage::Expired, due: Some(due), .. } => {
+                    Box::pin(refresh::renewed(self, id, scope, due)).await
+                }
+                Glance { stage: Stage::Expired, due: None, .. } => Err(required(id, scope, Reason::Expired)),
+            }
+        }
     }
 
-    /// Everything about a service's token but its secrets, which are not decrypted for it. `None` where nobody is signed in.
+    /// A newer token than this one, which its service answered with 401 (RFC 6750 §3.1). If there is one already, that;
+    /// otherwise it is refreshed, once for each token and not more often than once a minute (threat J8).
+    ///
+    /// # Errors
+    /// As [`AuthStore::get_token`]; [`Reason::Refused`] if there is nothing to refresh it with.
+    pub fn force_refresh<'a>(
+        &'a self,
+        id: impl Into<Id<'a>>,
+        used: &'a Arc<Token>,
+    ) -> impl Future<Output = Result<Arc<Token>, AuthError>> + Send + 'a {
+        let id = id.into();
+        async move { Box::pin(refresh::forced(self, id, used)).await }
+    }
+
+    /// Whether an account's token was refreshed less than so long ago, by whatever process.
     #[must_use]
-    pub fn cached_metadata(&self, service: &str) -> Option<Metadata> {
+    pub fn was_refreshed_within<'a>(&self, id: impl Into<Id<'a>>, span: Duration) -> bool {
+        let refreshed = self.cached_metadata(id).and_then(|metadata| metadata.refreshed_at);
+        refreshed.is_some_and(|at| self.shared.clock.wall().as_secs().saturating_sub(at) < span.as_secs())
+    }
+
+    /// Waits until no refresh of this process is under way, for 45 seconds at most: a reply that arrives after the end of the
+    /// program is lost, and with it, perhaps, the sign-in. To be called before a runtime is dropped. False if one is left.
+    pub async fn finish(&self) -> bool {
+        timeout(FINISH, self.shared.flights.finish()).await.is_ok()
+    }
+
+    /// Whether [`AuthStore::get_token`] can be expected to give one: there is one that has not expired, or can be refreshed.
+    /// False, too, where the store cannot be read any more.
+    #[must_use]
+    pub fn is_authenticated<'a>(&self, id: impl Into<Id<'a>>) -> bool {
+        let can_refresh = self.shared.issuer.get().is_some();
+        self.cached_metadata(id).is_some_and(|metadata| {
+            metadata.state != Condition::SignInRequired && (!metadata.expired || metadata.refreshable && can_refresh)
+        })
+    }
+
+    /// Everything about a token but its secrets, which are not decrypted for it. `None` where nobody is signed in.
+    #[must_use]
+    pub fn cached_metadata<'a>(&self, id: impl Into<Id<'a>>) -> Option<Metadata> {
         self.shared.look().ok()?;
         let snapshot = self.shared.snapshot();
-        let record = snapshot.find(service, DEFAULT_ACCOUNT).filter(|record| record.is_active())?;
-        Some(self.shared.metadata(record))
+        let record = snapshot.find(id).filter(|record| record.holds_token())?;
+        Some(self.shared.metadata(&snapshot, record))
     }
 
-    /// Everything about all tokens but their secrets.
+    /// Everything about all tokens but their secrets, in the order of service and account.
     ///
     /// # Errors
     /// [`StoreError`] if another process changed the store and it cannot be read any more.
     pub fn metadata(&self) -> Result<Vec<Metadata>, StoreError> {
         self.shared.look()?;
-        Ok(self.shared.snapshot().active().map(|record| self.shared.metadata(record)).collect())
+        let snapshot = self.shared.snapshot();
+        Ok(snapshot.held().map(|record| self.shared.metadata(&snapshot, record)).collect())
     }
 
-    /// All tokens of the store, expired ones too: what may not come back in a response (threat E11). While the store is
-    /// unchanged, each call gives the same `Arc`s.
+    /// The accounts of a service that somebody is signed in to, in the order of their names.
+    ///
+    /// # Errors
+    /// As [`AuthStore::metadata`].
+    pub fn accounts(&self, service: &str) -> Result<Vec<Metadata>, StoreError> {
+        Ok(self.metadata()?.into_iter().filter(|metadata| metadata.service == service).collect())
+    }
+
+    /// All tokens of the store, expired ones too, and those that were replaced while this process runs, until their time is
+    /// over: what may not come back in a response (threat E11). While they are unchanged, each call gives the same `Arc`s.
     ///
     /// # Errors
     /// [`StoreError`] if a record does not open: what cannot be scanned for must not be let through.
     pub fn live_tokens(&self) -> Result<Vec<Arc<Token>>, StoreError> {
         self.shared.look()?;
-        self.shared.snapshot().active().map(|record| record.token(&self.shared.key)).collect()
+        let held: Result<Vec<_>, _> =
+            self.shared.snapshot().held().map(|record| record.token(&self.shared.key)).collect();
+        let mut tokens = held?;
+        tokens.extend(self.shared.retired.tokens(&*self.shared.clock));
+        Ok(tokens)
     }
+
+    /// What is in memory: the token with its stage, or why there is none.
+    pub(crate) fn glance(&self, id: Id<'_>, scope: Option<&str>) -> Result<Glance, AuthError> {
+        let shared = &*self.shared;
+        let boot = shared.look()?;
+        shared.with_snapshot(|snapshot| {
+            let Some(record) = snapshot.find(id) else {
+                id.check()?;
+                return Err(required(id, scope, Reason::NotSignedIn));
+            };
+            usable(record, id, scope)?;
+            let stage = record.stage_at(&*shared.clock, boot);
+            let due = (stage != Stage::Fresh && shared.can_refresh(record)).then(|| Due::of(record));
+            Ok(Glance { token: record.token(&shared.key)?, stage, due })
+        })
+    }
+}
+
+fn usable(record: &Record, id: Id<'_>, scope: Option<&str>) -> Result<(), AuthError> {
+    match record.meta.state {
+        State::Active => {}
+        State::Cleared => return Err(required(id, scope, Reason::SignedOut)),
+        State::ReauthRequired { reason, .. } => return Err(required(id, scope, reason)),
+    }
+    if let Some(scope) = scope
+        && !record.meta.scopes.contains(scope)
+    {
+        check_scope(scope)?;
+        let held = record.meta.scopes.iter().cloned().collect();
+        return Err(AuthError::InsufficientScope { service: id.service.to_owned(), missing: scope.to_owned(), held });
+    }
+    Ok(())
 }
 
 /// Makes the store, unless another process was quicker.
@@ -212,82 +292,4 @@ fn make(dir: &Dir, key: &Key) -> Result<(StoreKey, Content, Stamp), StoreError> 
     let content = Content::empty(&store_key, backend)?;
     let stamp = file::write(dir, &content, Earlier::Keep)?;
     Ok((store_key, content, stamp))
-}
-
-impl Shared {
-    /// Writes one record under the lock, on top of what other processes wrote meanwhile. `decide` sees what is stored now.
-    fn change(
-        &self,
-        service: &str,
-        earlier: Earlier,
-        decide: impl FnOnce(Option<&Record>) -> Result<(Meta, Option<Zeroizing<Vec<u8>>>), AuthError>,
-    ) -> Result<(), AuthError> {
-        let _lock = lock(&self.dir)?;
-        let _publishing = self.publishing.lock().unwrap_or_else(PoisonError::into_inner);
-        let (mut content, stamp) = file::read(&self.dir)?.ok_or(GONE)?;
-        let stored = self.read(&content, stamp)?;
-        let record = stored.find(service, DEFAULT_ACCOUNT);
-        let (meta, secrets) = decide(record)?;
-        let epoch = record.map_or(0, |record| record.epoch).saturating_add(1);
-        let sealed = seal_record(&self.key, epoch, &meta, secrets.as_ref().map(|secrets| secrets.as_slice()))?;
-        content.put(&self.key, sealed)?;
-        // Read before it is written: what could not be read again must not get in place of what can (threat M5).
-        let mut next = self.read(&content, stamp)?;
-        next.stamp = file::write(&self.dir, &content, earlier)?;
-        self.publish(next);
-        Ok(())
-    }
-
-    /// Reads the store anew if another process changed it; looks at most every 200 ms. After a failure the next call looks
-    /// again: what another process took out is not handed out because the file is damaged.
-    fn look(&self) -> Result<(), StoreError> {
-        let now = millis(self.clock.boot());
-        let age = now.saturating_sub(self.looked.load(Ordering::Relaxed));
-        if age < millis(LOOK_EVERY) {
-            return Ok(());
-        }
-        let _publishing = match self.publishing.try_lock() {
-            Ok(guard) => guard,
-            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            // Whoever is at it publishes what there is.
-            Err(TryLockError::WouldBlock) if age < millis(LOOK_AT_LATEST) => return Ok(()),
-            Err(TryLockError::WouldBlock) => self.publishing.lock().unwrap_or_else(PoisonError::into_inner),
-        };
-        if file::stamp(&self.dir) != Some(self.snapshot().stamp) {
-            let (content, stamp) = file::read(&self.dir)?.ok_or(GONE)?;
-            self.publish(self.read(&content, stamp)?);
-        }
-        self.looked.store(now, Ordering::Relaxed);
-        Ok(())
-    }
-
-    fn read(&self, content: &Content, stamp: Stamp) -> Result<Snapshot, StoreError> {
-        Snapshot::read(&self.key, "key in use", content, stamp, Some(&self.snapshot()), &*self.clock)
-    }
-
-    fn snapshot(&self) -> Arc<Snapshot> {
-        Arc::clone(&self.snapshot.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn publish(&self, snapshot: Snapshot) {
-        *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(snapshot);
-    }
-
-    fn metadata(&self, record: &Record) -> Metadata {
-        Metadata {
-            service: record.meta.service.clone(),
-            account: record.meta.account.clone(),
-            scopes: record.meta.scopes.clone(),
-            issued_at: record.meta.issued_at,
-            expires_at: record.meta.expires_at,
-            expired: record.is_expired(&*self.clock),
-            refreshable: record.meta.refreshable,
-            epoch: record.epoch,
-            backend: self.backend.clone(),
-        }
-    }
-}
-
-fn required(service: &str, scope: Option<&str>, reason: Reason) -> AuthError {
-    AuthError::AuthenticationRequired { service: service.to_owned(), scope: scope.map(str::to_owned), reason }
 }

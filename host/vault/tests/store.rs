@@ -48,43 +48,45 @@ fn open_dir(path: &Path) -> Dir {
 
 fn token(access: &str, scopes: &[&str]) -> NewToken {
     NewToken {
-        access: Secret::new(access.to_owned().into()).unwrap(),
-        refresh: None,
-        expires_in: None,
         scopes: scopes.iter().map(ToString::to_string).collect(),
+        ..NewToken::of(Secret::new(access.to_owned().into()).unwrap())
     }
 }
 
 fn access(store: &AuthStore, service: &str, scope: Option<&str>) -> Result<String, AuthError> {
-    store.get_token(service, scope).map(|token| token.access().expose().to_owned())
+    wait(store.get_token(service, scope)).map(|token| token.access().expose().to_owned())
+}
+
+fn wait<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
 }
 
 /// A clock that tests turn.
 #[derive(Clone, Default)]
-struct Hands(Arc<Mutex<(u64, Duration)>>);
+struct Hands(Arc<Mutex<(Duration, Duration)>>);
 
 impl Hands {
     fn new() -> Self {
         let hands = Self::default();
-        hands.0.lock().unwrap().0 = 1_000_000;
+        hands.0.lock().unwrap().0 = Duration::from_secs(1_000_000);
         hands
     }
 
     /// Lets time pass on both clocks.
     fn pass(&self, seconds: u64) {
         let mut hands = self.0.lock().unwrap();
-        hands.0 += seconds;
+        hands.0 += Duration::from_secs(seconds);
         hands.1 += Duration::from_secs(seconds);
     }
 
     /// Sets the wall clock alone.
     fn set_wall_back(&self, seconds: u64) {
-        self.0.lock().unwrap().0 -= seconds;
+        self.0.lock().unwrap().0 -= Duration::from_secs(seconds);
     }
 }
 
 impl Clock for Hands {
-    fn wall(&self) -> u64 {
+    fn wall(&self) -> Duration {
         self.0.lock().unwrap().0
     }
 
@@ -120,7 +122,7 @@ fn without_a_token_the_error_says_what_to_run() {
     let error = access(&store, "github", Some("issues:read")).unwrap_err();
     let refusal = Refusal::from(error);
     assert_eq!(refusal.code, Code::NeedsLogin);
-    assert_eq!(refusal.hint, "sign in: hotcell auth set github --scope issues:read");
+    assert_eq!(refusal.hint, "sign in: hotcell auth signin github, or hotcell auth set github --scope issues:read");
     assert!(!store.is_authenticated("github"));
     assert_eq!(store.cached_metadata("github"), None);
 }
@@ -149,7 +151,7 @@ fn a_cleared_token_is_gone_for_good_and_for_every_process() {
     let other = AuthStore::open_with_clock(open_dir(folder.path()), &KEY, Box::new(hands.clone())).unwrap();
     assert!(access(&other, "github", None).is_ok());
 
-    store.clear_token("github").unwrap();
+    wait(store.clear_token("github")).unwrap();
     hands.pass(1);
     for store in [&store, &other] {
         let Err(AuthError::AuthenticationRequired { reason, .. }) = access(store, "github", None) else {
@@ -158,7 +160,7 @@ fn a_cleared_token_is_gone_for_good_and_for_every_process() {
         assert_eq!(reason, Reason::SignedOut);
         assert!(store.live_tokens().unwrap().is_empty());
     }
-    assert!(matches!(store.clear_token("github"), Err(AuthError::AuthenticationRequired { .. })));
+    assert!(matches!(wait(store.clear_token("github")), Err(AuthError::AuthenticationRequired { .. })));
 }
 
 #[test]
@@ -168,7 +170,7 @@ fn m6_each_change_raises_the_epoch_a_clear_too() {
     let epoch = || store.cached_metadata("github").unwrap().epoch;
     store.set_token("github", &token("ghp_token-1", &[])).unwrap();
     assert_eq!(epoch(), 1);
-    store.clear_token("github").unwrap();
+    wait(store.clear_token("github")).unwrap();
     store.set_token("github", &token("ghp_token-2", &[])).unwrap();
     assert_eq!(epoch(), 3);
 }

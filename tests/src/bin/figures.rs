@@ -12,7 +12,6 @@
     reason = "a measurement, not the product"
 )]
 
-use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 use std::process::Stdio;
@@ -21,6 +20,7 @@ use std::time::Duration;
 use std::time::Instant;
 
 use hotcell_gate::Gate;
+use hotcell_gate::StrikesInMemory;
 use hotcell_protocol::Answer;
 use hotcell_protocol::Asked;
 use hotcell_protocol::CallRequest;
@@ -176,10 +176,11 @@ fn scan() {
         let store = AuthStore::open(dir, &Key::Memory([1; 32])).unwrap();
         for number in 0..tokens {
             let access = Secret::new(Canary::new("ghp_").token().to_owned().into()).unwrap();
-            let token = NewToken { access, refresh: None, expires_in: None, scopes: BTreeSet::new() };
+            let token = NewToken::of(access);
             store.set_token(&format!("service{number}"), &token).unwrap();
         }
-        let gate = Gate::new(Arc::default(), Some(Arc::new(store)), None).unwrap();
+        let gate =
+            Gate::new(Arc::default(), Some(Arc::new(store)), None, Arc::new(StrikesInMemory::default())).unwrap();
         let mut times = Vec::new();
         for _ in 0..20 {
             let started = Instant::now();

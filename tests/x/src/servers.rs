@@ -11,6 +11,7 @@ use crate::run::io;
 use crate::run::logged;
 use crate::run::output;
 use crate::say;
+use crate::setup::Apt;
 
 /// The variable that tells the tests where the servers are; `none` if they were left out on purpose.
 pub(crate) const VARIABLE: &str = "HOTCELL_SERVERS";
@@ -22,6 +23,9 @@ struct Family {
     pins: &'static [&'static str],
     bring: fn(&Path, &Path) -> Done,
 }
+
+/// GNOME's keyring, a real Secret Service, and those of its libraries that a system without a desktop lacks.
+const SECRET_SERVICE: [&str; 3] = ["gnome-keyring", "libgck-1-0", "libgcr-base-3-1"];
 
 const FAMILIES: [Family; 2] = [
     Family { name: "python", pins: &["python.txt"], bring: python },
@@ -52,7 +56,37 @@ pub(crate) fn bring() -> Done<PathBuf> {
         // Last: a folder without the mark is made anew.
         io(std::fs::write(&mark, &wanted), &mark)?;
     }
+    secret_service(&folder)?;
     Ok(folder)
+}
+
+/// A Secret Service, unpacked from Debian's packages and not installed. What cannot be had is left out, and said: it is
+/// there on Debian systems alone.
+fn secret_service(folder: &Path) -> Done {
+    let place = folder.join("secret-service");
+    if place.join(".brought").is_file() {
+        return Ok(());
+    }
+    let has = |program: &str| output(Command::new(program).arg("--version")).is_some();
+    if !cfg!(target_os = "linux") || !has("apt-get") || !has("dbus-run-session") {
+        say::note("left out: the test with a real Secret Service (it needs Debian's apt-get and dbus-run-session)");
+        return Ok(());
+    }
+    say::step("test servers: bringing a Secret Service from Debian's packages (nothing is installed)");
+    if place.exists() {
+        io(std::fs::remove_dir_all(&place), &place)?;
+    }
+    io(std::fs::create_dir_all(&place), &place)?;
+    let log = folder.join("secret-service.log");
+    let apt = Apt::new(&place, &log)?;
+    apt.download(&apt.newest(&SECRET_SERVICE)?)?;
+    for entry in io(std::fs::read_dir(apt.folder()), &apt.folder())?.flatten() {
+        if entry.path().extension().is_some_and(|ending| ending == "deb") {
+            logged(Command::new("dpkg").arg("-x").arg(entry.path()).arg(place.join("root")), &log)?;
+        }
+    }
+    let mark = place.join(".brought");
+    io(std::fs::write(&mark, SECRET_SERVICE.join("\n")), &mark)
 }
 
 fn source() -> PathBuf {

@@ -40,24 +40,7 @@ pub(crate) struct Network {
 impl Network {
     /// A network that trusts the bundled certificate authorities, and those in `extra_roots` (PEM).
     pub(crate) fn new(extra_roots: Option<&[u8]>) -> Result<Self, Refusal> {
-        // Bundled: neither SSL_CERT_FILE nor a file on the disk changes what is trusted (threat K3). No key log (threat G12).
-        let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-        for certificate in extra_roots.map(CertificateDer::pem_slice_iter).into_iter().flatten() {
-            let added = certificate.ok().and_then(|certificate| roots.add(certificate).ok());
-            added.ok_or_else(|| {
-                Refusal::new(
-                    Code::BadConfig,
-                    "`network.extra_roots` holds something that is no certificate",
-                    "it must be a PEM file of certificates",
-                )
-            })?;
-        }
-        let tls = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .map_err(|_| Refusal::internal("TLS cannot be set up"))?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        Ok(Self { tls, clients: Mutex::default() })
+        Ok(Self { tls: tls(extra_roots)?, clients: Mutex::default() })
     }
 
     /// Sends a request and reads the whole response, until the deadline.
@@ -80,21 +63,21 @@ impl Network {
         let mut request = reqwest::Request::new(method, target.url.clone());
         *request.headers_mut() = headers;
         *request.body_mut() = body.map(Into::into);
-        let sent = timeout(limits::CONNECT_TIMEOUT + limits::HEAD_TIMEOUT, client.execute(request)).await;
-        let response = sent
-            .map_err(|_| {
-                Refusal::new(
-                    Code::UpstreamTimedOut,
-                    format!("{origin} did not answer in time"),
-                    "try again; the server is slow or hangs",
-                )
-            })?
-            .map_err(|error| explain(&error, origin))?;
+        // A server may close a kept connection just as it is used again; and nothing else is worth a second try (RFC 9110
+        // §9.2.2: what is idempotent may be repeated without asking).
+        let again = if request.method().is_idempotent() { request.try_clone() } else { None };
+        let response = match (attempt(&client, request, origin).await?, again) {
+            (Err(error), Some(again)) if error.is_request() && !error.is_connect() && !error.is_timeout() => {
+                attempt(&client, again, origin).await?
+            }
+            (first, _) => first,
+        };
+        let response = response.map_err(|error| explain(&error, origin))?;
         let status = response.status().as_u16();
         let headers = response.headers().clone();
         check_head(status, &headers, origin)?;
         let body = body::read(response, origin).await?;
-        Ok(Received { status, headers, body, target })
+        Ok(Received { status, headers, body, target, _made: () })
     }
 
     fn client(&self, service: Option<&str>) -> Result<Client, Refusal> {
@@ -102,14 +85,52 @@ impl Network {
         if let Some(client) = clients.get(&service.map(str::to_owned)) {
             return Ok(client.clone());
         }
-        let client = build(self.tls.clone())?;
+        let client = build(self.tls.clone(), IDLE_CONNECTIONS)?;
         clients.insert(service.map(str::to_owned), client.clone());
         Ok(client)
     }
 }
 
+/// One try. The outer error: no answer in time.
+async fn attempt(
+    client: &Client,
+    request: reqwest::Request,
+    origin: &str,
+) -> Result<reqwest::Result<reqwest::Response>, Refusal> {
+    let most = limits::CONNECT_TIMEOUT + limits::HEAD_TIMEOUT;
+    timeout(most, client.execute(request)).await.map_err(|_| {
+        Refusal::new(
+            Code::UpstreamTimedOut,
+            format!("{origin} did not answer in time"),
+            "try again; the server is slow or hangs",
+        )
+    })
+}
+
+/// What is trusted: the bundled certificate authorities, and those in `extra_roots` (PEM).
+pub(super) fn tls(extra_roots: Option<&[u8]>) -> Result<ClientConfig, Refusal> {
+    // Bundled: neither SSL_CERT_FILE nor a file on the disk changes what is trusted (threat K3). No key log (threat G12).
+    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    for certificate in extra_roots.map(CertificateDer::pem_slice_iter).into_iter().flatten() {
+        let added = certificate.ok().and_then(|certificate| roots.add(certificate).ok());
+        added.ok_or_else(|| {
+            Refusal::new(
+                Code::BadConfig,
+                "`network.extra_roots` holds something that is no certificate",
+                "it must be a PEM file of certificates",
+            )
+        })?;
+    }
+    let tls = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|_| Refusal::internal("TLS cannot be set up"))?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(tls)
+}
+
 #[expect(clippy::disallowed_methods, reason = "the one place that builds an HTTP client")]
-fn build(tls: ClientConfig) -> Result<Client, Refusal> {
+pub(super) fn build(tls: ClientConfig, idle_connections: usize) -> Result<Client, Refusal> {
     Client::builder()
         .tls_backend_preconfigured(tls)
         .dns_resolver(Public)
@@ -125,7 +146,7 @@ fn build(tls: ClientConfig) -> Result<Client, Refusal> {
         .connection_verbose(false)
         .connect_timeout(limits::CONNECT_TIMEOUT)
         .pool_idle_timeout(IDLE)
-        .pool_max_idle_per_host(IDLE_CONNECTIONS)
+        .pool_max_idle_per_host(idle_connections)
         .user_agent(concat!("hotcell/", env!("CARGO_PKG_VERSION")))
         .build()
         .map_err(|_| Refusal::internal("the HTTP client cannot be built"))
@@ -153,16 +174,12 @@ fn check_head(status: u16, headers: &http::HeaderMap, origin: &str) -> Result<()
 
 /// Says in our own words why there is no response. The client's error may hold the URL (reqwest#1361): it ends here.
 fn explain(error: &reqwest::Error, origin: &str) -> Refusal {
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        if let Some(Forbidden { why }) = inner.downcast_ref::<Forbidden>() {
-            return Refusal::new(
-                Code::AddressForbidden,
-                format!("{origin} leads to an address that is not public ({why})"),
-                "a service on this machine is named by its literal address: http://127.0.0.1:PORT in `origins`",
-            );
-        }
-        cause = inner.source();
+    if let Some(Forbidden { why }) = forbidden(error) {
+        return Refusal::new(
+            Code::AddressForbidden,
+            format!("{origin} leads to an address that is not public ({why})"),
+            "a service on this machine is named by its literal address: http://127.0.0.1:PORT in `origins`",
+        );
     }
     if error.is_timeout() {
         return Refusal::new(
@@ -181,4 +198,16 @@ fn explain(error: &reqwest::Error, origin: &str) -> Refusal {
         format!("{origin} {what}"),
         "check the origin and the network; for a private certificate authority set network.extra_roots in config.toml",
     )
+}
+
+/// The resolver's refusal, if that is behind an error.
+pub(super) fn forbidden(error: &reqwest::Error) -> Option<&Forbidden> {
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        if let Some(forbidden) = inner.downcast_ref() {
+            return Some(forbidden);
+        }
+        cause = inner.source();
+    }
+    None
 }

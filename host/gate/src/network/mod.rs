@@ -2,9 +2,11 @@
 
 mod body;
 mod client;
+mod issuer;
 mod resolver;
 
 pub(crate) use client::Network;
+pub use issuer::IssuerNetwork;
 
 use http::HeaderMap;
 
@@ -17,4 +19,6 @@ pub(crate) struct Received {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
     pub(crate) target: Target,
+    /// Private: nothing outside this module makes one.
+    _made: (),
 }

@@ -9,6 +9,7 @@ pub(crate) mod headers;
 pub(crate) mod template;
 pub(crate) mod url;
 
+use bytes::Bytes;
 use hotcell_protocol::Asked;
 use hotcell_protocol::Code;
 use hotcell_protocol::Method;
@@ -27,11 +28,28 @@ pub struct Allowed {
     pub(crate) method: Method,
     pub(crate) target: Target,
     pub(crate) headers: CheckedHeaders,
-    pub(crate) body: Option<Vec<u8>>,
+    pub(crate) body: Option<Bytes>,
     pub(crate) terms: Terms,
+    /// Private: nothing outside this module makes one.
+    _made: (),
+}
+
+impl Allowed {
+    /// The same request, for a second try. Not `Clone`: whoever wants to send twice must say so.
+    pub(crate) fn once_more(&self) -> Self {
+        Self {
+            method: self.method,
+            target: self.target.clone(),
+            headers: CheckedHeaders(self.headers.0.clone()),
+            body: self.body.clone(),
+            terms: self.terms.clone(),
+            _made: (),
+        }
+    }
 }
 
 /// The terms of a permission: later steps act on these, never on a bare yes.
+#[derive(Clone)]
 pub(crate) struct Terms {
     /// The service whose rule allowed it; `None` for a public origin.
     pub(crate) service: Option<String>,
@@ -39,6 +57,20 @@ pub(crate) struct Terms {
     pub(crate) scope: Option<String>,
     /// The rule's own text, for the record: never the request's path, which may hold data.
     pub(crate) rule: String,
+    /// Further scopes of the action whose rules match too, each with its rule: the token may have one of these instead.
+    pub(crate) others: Vec<(String, String)>,
+}
+
+impl Terms {
+    /// Takes the first of the matching scopes that is held; the first of all, if none is.
+    pub(crate) fn choose(&mut self, held: impl Fn(&str) -> bool) {
+        if self.scope.as_deref().is_none_or(&held) {
+            return;
+        }
+        if let Some((scope, rule)) = self.others.iter().find(|(scope, _)| held(scope)) {
+            (self.scope, self.rule) = (Some(scope.clone()), rule.clone());
+        }
+    }
 }
 
 /// Decides one request.
@@ -55,7 +87,7 @@ pub(crate) fn check(services: &Services, grant: &Grant, asked: Asked) -> Result<
         match within(service, scopes.iter().map(String::as_str), asked.method, &target) {
             Ok(terms) => {
                 let headers = headers::check(&asked.headers, &service.request_headers)?;
-                return Ok(Allowed { method: asked.method, target, headers, body, terms });
+                return Ok(Allowed { method: asked.method, target, headers, body, terms, _made: () });
             }
             Err(refusal) => nearest = Some(refusal),
         }
@@ -64,13 +96,13 @@ pub(crate) fn check(services: &Services, grant: &Grant, asked: Asked) -> Result<
     let is_public = services.owners(&target.origin).next().is_none();
     if let Some(rule) = grant.public.iter().find(|rule| is_public && rule.allows(asked.method, &target)) {
         let headers = headers::check(&asked.headers, &[])?;
-        let terms = Terms { service: None, scope: None, rule: rule.to_string() };
-        return Ok(Allowed { method: asked.method, target, headers, body, terms });
+        let terms = Terms { service: None, scope: None, rule: rule.to_string(), others: Vec::new() };
+        return Ok(Allowed { method: asked.method, target, headers, body, terms, _made: () });
     }
     Err(nearest.unwrap_or_else(|| origin_not_granted(grant, asked.method, &target)))
 }
 
-fn bounded(body: Option<Vec<u8>>) -> Result<Option<Vec<u8>>, Refusal> {
+fn bounded(body: Option<Vec<u8>>) -> Result<Option<Bytes>, Refusal> {
     if body.as_ref().is_some_and(|body| body.len() > limits::REQUEST_BODY_BYTES) {
         return Err(Refusal::new(
             Code::RequestTooLarge,
@@ -78,7 +110,7 @@ fn bounded(body: Option<Vec<u8>>) -> Result<Option<Vec<u8>>, Refusal> {
             "the tool must send less in one request",
         ));
     }
-    Ok(body)
+    Ok(body.map(Bytes::from))
 }
 
 /// The refusal of a path that a service always denies to tools.
@@ -87,7 +119,10 @@ fn denied(service: &Service, target: &Target) -> Option<Refusal> {
     Some(Refusal::new(
         Code::PathNotGranted,
         format!("{} always denies {template} to tools", service.name),
-        format!("nothing to repair for the tool; the operator wrote it into `deny` of [service.{}]", service.name),
+        format!(
+            "nothing to repair for the tool: it is in `deny` of [service.{}], or an authorisation server's own",
+            service.name
+        ),
     ))
 }
 
@@ -98,20 +133,23 @@ fn within<'a>(
     method: Method,
     target: &Target,
 ) -> Result<Terms, Refusal> {
-    let terms = |scope: Option<&str>, rule: &template::Rule| Terms {
+    let terms = |scope: Option<&str>, rule: String, others| Terms {
         service: Some(service.name.clone()),
         scope: scope.map(str::to_owned),
-        rule: rule.to_string(),
+        rule,
+        others,
     };
     let held: Vec<&str> = scopes.collect();
     // Scopes first: where a rule with a token and one without both match, the action has asked for the token.
-    for scope in &held {
-        if let Some(rule) = service.rules(scope).iter().find(|rule| rule.allows(method, &target.segments)) {
-            return Ok(terms(Some(scope), rule));
-        }
+    let mut matching = held.iter().filter_map(|scope| {
+        let rule = service.rules(scope).iter().find(|rule| rule.allows(method, &target.segments))?;
+        Some(((*scope).to_owned(), rule.to_string()))
+    });
+    if let Some((scope, rule)) = matching.next() {
+        return Ok(terms(Some(&scope), rule, matching.collect()));
     }
     if let Some(rule) = service.anonymous.iter().find(|rule| rule.allows(method, &target.segments)) {
-        return Ok(terms(None, rule));
+        return Ok(terms(None, rule.to_string(), Vec::new()));
     }
     Err(missed(service, &held, method, target))
 }

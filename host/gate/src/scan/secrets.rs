@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use hotcell_vault::Secret;
 use hotcell_vault::Token;
 
 use super::forms;
+use super::forms::Wiped;
 use super::search::WINDOW;
 use super::search::Words;
 
@@ -15,16 +18,19 @@ const LEAST_BYTES: usize = 8;
 /// The live secrets of the store in the forms that are looked for.
 pub(crate) struct Secrets {
     tokens: Vec<Arc<Token>>,
+    /// Passwords inside of what is stored for HTTP's Basic scheme.
+    passwords: Vec<Wiped>,
     words: Words,
 }
 
 impl Secrets {
     /// Prepares the forms of all secrets of these tokens.
     pub(crate) fn new(tokens: Vec<Arc<Token>>) -> Self {
-        let words =
-            tokens.iter().flat_map(|token| token.secrets()).flat_map(|secret| forms::of(secret.expose().as_bytes()));
-        let words = Words::new(words.collect());
-        Self { tokens, words }
+        let secrets = || tokens.iter().flat_map(|token| token.secrets()).map(|secret| secret.expose().as_bytes());
+        let passwords: Vec<Wiped> = secrets().filter_map(password).collect();
+        let all = secrets().chain(passwords.iter().map(|password| password.as_slice()));
+        let words = Words::new(all.flat_map(forms::of).collect());
+        Self { words, passwords, tokens }
     }
 
     /// Whether these are the tokens that the forms were made of.
@@ -41,9 +47,20 @@ impl Secrets {
     /// Secrets with so few letters and digits that only the whole word counts: refresh tokens of 12 characters exist.
     fn short_ones(&self) -> impl Iterator<Item = &[u8]> {
         let secrets = self.tokens.iter().flat_map(|token| token.secrets()).map(Secret::expose).map(str::as_bytes);
+        let secrets = secrets.chain(self.passwords.iter().map(|password| password.as_slice()));
         let letters = |secret: &[u8]| secret.iter().filter(|byte| byte.is_ascii_alphanumeric()).count();
         secrets.filter(move |secret| secret.len() >= LEAST_BYTES && letters(secret) < WINDOW)
     }
+}
+
+/// The password of a stored `base64(user:password)` (RFC 7617): a server gives that back rather than the whole.
+fn password(secret: &[u8]) -> Option<Wiped> {
+    let both = Wiped::new(STANDARD.decode(secret).ok()?);
+    let colon = both.iter().position(|byte| *byte == b':')?;
+    let text = both.iter().all(|byte| !byte.is_ascii_control());
+    both.get(colon + 1..)
+        .filter(|password| text && password.len() >= LEAST_BYTES)
+        .map(|password| Wiped::new(password.to_vec()))
 }
 
 /// Whether the secret is there as a word of its own.

@@ -75,6 +75,19 @@ pub(super) fn of_system() -> Result<Arc<CredentialStore>, StoreError> {
     Ok(zbus_secret_service_keyring_store::Store::new().map_err(explain)?)
 }
 
+/// The keyring of the Linux kernel. It forgets when the machine restarts, and after some days without use: only where it was
+/// asked for by name.
+#[cfg(target_os = "linux")]
+pub(super) fn of_kernel() -> Result<Arc<CredentialStore>, StoreError> {
+    Ok(linux_keyutils_keyring_store::Store::new().map_err(explain)?)
+}
+
+/// The keyring of the Linux kernel.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn of_kernel() -> Result<Arc<CredentialStore>, StoreError> {
+    Err(StoreError::Keychain("the kernel of this system has none"))
+}
+
 /// The system's keychain.
 #[cfg(target_os = "macos")]
 pub(super) fn of_system() -> Result<Arc<CredentialStore>, StoreError> {

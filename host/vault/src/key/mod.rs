@@ -25,6 +25,8 @@ use passphrase::Cost;
 pub enum Backend {
     /// In the system's keychain.
     Keychain,
+    /// In the keyring of the Linux kernel, which forgets at a restart.
+    KernelKeyring,
     /// In a file that the operator names.
     KeyFile,
     /// In this process only; the store cannot be opened by another.
@@ -48,6 +50,7 @@ impl Backend {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Keychain => "keychain",
+            Self::KernelKeyring => "kernel-keyring",
             Self::KeyFile => "key-file",
             Self::Memory => "memory",
             Self::Passphrase { .. } => "passphrase",
@@ -59,6 +62,7 @@ impl fmt::Display for Backend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Keychain => "the system's keychain",
+            Self::KernelKeyring => "the kernel's keyring, which forgets at a restart",
             Self::KeyFile => "a key file",
             Self::Memory => "memory",
             Self::Passphrase { .. } => "a passphrase",
@@ -70,6 +74,8 @@ impl fmt::Display for Backend {
 pub enum Key {
     /// The system's keychain: macOS Keychain, Windows Credential Manager, Linux Secret Service.
     Keychain,
+    /// The keyring of the Linux kernel, which forgets at a restart and after some days without use.
+    KernelKeyring,
     /// A file with 32 bytes in base64, readable for its owner alone. Made when the store is made, if it is missing.
     KeyFile(PathBuf),
     /// 32 bytes of this process: for tests and demonstrations.
@@ -83,6 +89,7 @@ impl Key {
     pub(crate) fn make(&self) -> Result<(StoreKey, Backend), StoreError> {
         match self {
             Self::Keychain => Ok((keychain::make(keychain::of_system)?, Backend::Keychain)),
+            Self::KernelKeyring => Ok((keychain::make(keychain::of_kernel)?, Backend::KernelKeyring)),
             Self::KeyFile(path) => Ok((file::make(path)?, Backend::KeyFile)),
             Self::Memory(key) => Ok((StoreKey::new(Zeroizing::new(*key)), Backend::Memory)),
             Self::Passphrase(phrase) => {
@@ -99,6 +106,7 @@ impl Key {
     pub(crate) fn fetch(&self, backend: &Backend) -> Result<StoreKey, StoreError> {
         match (self, backend) {
             (Self::Keychain, Backend::Keychain) => keychain::fetch(keychain::of_system),
+            (Self::KernelKeyring, Backend::KernelKeyring) => keychain::fetch(keychain::of_kernel),
             (Self::KeyFile(path), Backend::KeyFile) => file::fetch(path),
             (Self::Memory(key), Backend::Memory) => Ok(StoreKey::new(Zeroizing::new(*key))),
             (Self::Passphrase(phrase), Backend::Passphrase { salt, memory_kib, passes, lanes }) => {
@@ -113,6 +121,7 @@ impl Key {
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Keychain => "keychain's key",
+            Self::KernelKeyring => "kernel keyring's key",
             Self::KeyFile(_) => "key file",
             Self::Memory(_) => "key",
             Self::Passphrase(_) => "passphrase",

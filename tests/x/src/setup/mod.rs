@@ -4,6 +4,8 @@ mod apt;
 mod debian;
 mod packages;
 
+pub(crate) use packages::Apt;
+
 use std::fs::File;
 use std::fs::TryLockError;
 use std::path::Path;

@@ -20,7 +20,7 @@ const RUST: [&str; 4] = ["rustc-web", "libstd-rust-web-dev", "rust-web-src", "ru
 const BY_HAND: &str = "install the target by hand, where rustup can reach its server: rustup target add wasm32-wasip2";
 
 /// apt, working in one folder.
-pub(super) struct Apt {
+pub(crate) struct Apt {
     work: PathBuf,
     log: PathBuf,
     suite: String,
@@ -28,7 +28,7 @@ pub(super) struct Apt {
 
 impl Apt {
     /// Reads the package lists of the mirrors that the system itself uses, into the folder `apt` of `work`.
-    pub(super) fn new(work: &Path, log: &Path) -> Done<Self> {
+    pub(crate) fn new(work: &Path, log: &Path) -> Done<Self> {
         let release = std::fs::read_to_string("/etc/os-release").unwrap_or_default();
         let suite = apt::debian_suite(&release).ok_or_else(|| {
             Failed::new(format!("this is no Debian system, but {}", apt::system_name(&release)), BY_HAND)
@@ -45,7 +45,7 @@ impl Apt {
     }
 
     /// Where packages are put.
-    pub(super) fn folder(&self) -> PathBuf {
+    pub(crate) fn folder(&self) -> PathBuf {
         self.work.join("packages")
     }
 
@@ -74,8 +74,17 @@ impl Apt {
         Ok(packages)
     }
 
+    /// These packages of the system's own suite with their versions, as `name=version`.
+    pub(crate) fn newest(&self, names: &[&str]) -> Done<Vec<String>> {
+        let of = |name: &&str| {
+            let version = apt::newest(&self.madison(&[name]), name, &self.suite).ok_or_else(|| missing(name))?;
+            Ok(format!("{name}={version}"))
+        };
+        names.iter().map(of).collect()
+    }
+
     /// Fetches packages, each checked by apt against Debian's signatures.
-    pub(super) fn download(&self, packages: &[String]) -> Done {
+    pub(crate) fn download(&self, packages: &[String]) -> Done {
         let words: Vec<&str> = std::iter::once("download").chain(packages.iter().map(String::as_str)).collect();
         logged(&mut self.apt("apt-get", &words), &self.log)
     }

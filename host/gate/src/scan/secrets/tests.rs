@@ -1,7 +1,6 @@
 //! Each published form is found, wherever it stands; what only looks like it is not.
 
 use super::*;
-use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use base64::engine::general_purpose::URL_SAFE;
 use cap_std::ambient_authority;
@@ -22,12 +21,7 @@ fn secrets(tokens: &[&str]) -> Secrets {
     let dir = Dir::open_ambient_dir(folder.path(), ambient_authority()).unwrap();
     let store = AuthStore::open(dir, &Key::Memory([1; 32])).unwrap();
     for (number, token) in tokens.iter().enumerate() {
-        let token = NewToken {
-            access: Secret::new((*token).to_owned().into()).unwrap(),
-            refresh: None,
-            expires_in: None,
-            scopes: std::collections::BTreeSet::new(),
-        };
+        let token = NewToken::of(Secret::new((*token).to_owned().into()).unwrap());
         store.set_token(&format!("service{number}"), &token).unwrap();
     }
     Secrets::new(store.live_tokens().unwrap())
@@ -201,7 +195,17 @@ fn without_a_token_nothing_is_found() {
 #[test]
 fn ordinary_text_is_not_taken_for_a_token() {
     let secrets = secrets(&[GITHUB, ODD, JWT, "another-token-0123456789abcdef"]);
-    let text = include_str!("../../service.rs").repeat(20);
+    let text = include_str!("../../service/mod.rs").repeat(20);
     assert!(!secrets.are_in(text.as_bytes()));
     assert!(!secrets.are_in(STANDARD.encode(text).as_bytes()));
+}
+
+#[test]
+fn e8_the_password_of_a_basic_credential_is_found_alone_and_in_every_form() {
+    let password = "Correct-Horse-Battery-Staple-42";
+    let secrets = secrets(&[&STANDARD.encode(format!("ada:{password}"))]);
+    for (name, form) in published(password) {
+        assert!(secrets.are_in(&form), "{name}");
+    }
+    assert!(!secrets.are_in(b"ada"));
 }
