@@ -70,16 +70,30 @@ impl Watcher for Unwatched {
 /// an argument that holds a credential. What ends a call that runs is in [`Called::outcome`].
 pub async fn call(host: &Host, request: Request, watcher: Arc<dyn Watcher>) -> Result<Called, Refusal> {
     let granted = host.catalog().find(&request.tool)?;
-    let mut line = Recorded { host, granted: &granted, action: request.action.clone(), id: new_id()?, session: None };
+    call_granted(host, &granted, request, watcher).await
+}
+
+/// Calls one action under a grant that was looked up before: what runs is what that grant names, whatever is installed
+/// meanwhile.
+///
+/// # Errors
+/// As [`call`].
+pub(crate) async fn call_granted(
+    host: &Host,
+    granted: &Granted,
+    request: Request,
+    watcher: Arc<dyn Watcher>,
+) -> Result<Called, Refusal> {
+    let mut line = Recorded { host, granted, action: request.action.clone(), id: new_id()?, session: None };
     match run(&mut line, request, watcher).await {
         Ok(called) => {
             line.close();
-            record(host, &granted, &line.action, &called)?;
+            record(host, granted, &line.action, &called)?;
             Ok(called)
         }
         Err(refusal) => {
             line.close();
-            record_refused(host, &granted, &line.action, &line.id, &refusal)?;
+            record_refused(host, granted, &line.action, &refusal)?;
             Err(refusal)
         }
     }
@@ -107,7 +121,7 @@ async fn run(line: &mut Recorded<'_>, request: Request, watcher: Arc<dyn Watcher
     let now = Instant::now();
     // A span that the clock cannot hold is the usual one.
     let until = now.checked_add(own.deadline).unwrap_or(now + limits::DEADLINE);
-    let still = host.still_granted(granted);
+    let still = host.shared_catalog().still(granted);
     let session = Arc::new(Session::new(Arc::clone(&gate), grant.clone(), until, own.requests, watcher, still));
     line.session = Some(Arc::clone(&session));
     let request = CallRequest { action, arguments, limits: own };
@@ -162,7 +176,7 @@ impl Drop for Recorded<'_> {
 }
 
 /// What the action may use, from the grant that a person gave.
-fn grant_of(granted: &Granted, action: &str) -> Result<Grant, Refusal> {
+pub(crate) fn grant_of(granted: &Granted, action: &str) -> Result<Grant, Refusal> {
     let action_grant = granted.actions.get(action).cloned().unwrap_or_default();
     grant(&granted.name, granted.digest, action, &action_grant.services, &action_grant.public)
 }
@@ -241,12 +255,12 @@ fn record(host: &Host, granted: &Granted, action: &str, called: &Called) -> Resu
 }
 
 /// Writes a call that was refused before anything ran.
-fn record_refused(host: &Host, granted: &Granted, action: &str, call: &str, refusal: &Refusal) -> Result<(), Refusal> {
+pub(crate) fn record_refused(host: &Host, granted: &Granted, action: &str, refusal: &Refusal) -> Result<(), Refusal> {
     tracing::info!(tool = granted.name, refused = refusal.code.as_str(), "call");
     let event = Event::Call { verdict: "refused", refused: Some(refusal.code), requests: 0, ms: 0, memory_bytes: 0 };
     // What is no action of the tool may be any text.
     let action = if refusal.code == Code::UnknownAction { "" } else { action };
-    add(host, granted, action, call, event)
+    add(host, granted, action, &new_id()?, event)
 }
 
 fn add(host: &Host, granted: &Granted, action: &str, call: &str, event: Event<'_>) -> Result<(), Refusal> {

@@ -29,6 +29,36 @@ pub struct Config {
     pub limits: Limits,
     /// Certificate authorities trusted besides the bundled ones, in PEM form.
     pub extra_roots: Option<Vec<u8>>,
+    /// How agents are served.
+    pub serve: Serve,
+}
+
+/// `[serve]`: how agents are served over MCP.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Serve {
+    /// What happens to a call that may change something.
+    #[serde(default)]
+    pub writes: Writes,
+    /// Names, besides those of loopback, under which the HTTP server may be asked for: `hotcell.example.com`.
+    #[serde(default)]
+    pub hosts: Vec<String>,
+    /// Origins of browser pages that may talk to the HTTP server: `https://app.example.com`. Empty: none.
+    #[serde(default)]
+    pub origins: Vec<String>,
+}
+
+/// What happens to a call of an agent that may change something: its action holds a rule with POST, PUT, PATCH or DELETE.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Writes {
+    /// A person is asked through the client; where the client cannot ask, the call is refused.
+    #[default]
+    Ask,
+    /// It runs: the operator relies on the client's own questions.
+    Allow,
+    /// It is refused.
+    Deny,
 }
 
 #[derive(Default, Deserialize)]
@@ -41,6 +71,8 @@ struct Raw {
     limits: RawLimits,
     #[serde(default)]
     network: RawNetwork,
+    #[serde(default)]
+    serve: Serve,
 }
 
 #[derive(Default, Deserialize)]
@@ -72,7 +104,8 @@ impl Config {
             .map_err(|_| Refusal::new(Code::BadConfig, "config.toml is not UTF-8", "save it as UTF-8"))?;
         let raw: Raw = toml::from_str(&text).map_err(|error| toml_mistake(&text, FILE, &error))?;
         let extra_roots = raw.network.extra_roots.map(|name| roots(folder, &name)).transpose()?;
-        Ok(Self { services: Services::parse(&text, FILE)?, limits: raw.limits.read(&text)?, extra_roots })
+        let services = Services::parse(&text, FILE)?;
+        Ok(Self { services, limits: raw.limits.read(&text)?, extra_roots, serve: raw.serve })
     }
 }
 

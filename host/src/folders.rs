@@ -299,6 +299,59 @@ pub(crate) fn lock(dir: &Dir, name: &str) -> Result<Lock, Refusal> {
     }
 }
 
+/// Reads a file of another program's that a person asked us to add to; `None` if there is none.
+///
+/// # Errors
+/// [`Code::BadConfig`] if it cannot be read, is no text, or has more than `limit` bytes.
+pub(crate) fn read_foreign_file(path: &Path, limit: usize) -> Result<Option<String>, Refusal> {
+    let cannot = |what: &str| foreign(path, what);
+    let path = &path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let Some((parent, name)) = split(path) else { return Err(cannot("is no file's path")) };
+    let Ok(dir) = Dir::open_ambient_dir(parent, ambient_authority()) else { return Ok(None) };
+    let Some(bytes) = read_file(&dir, name, limit).map_err(|_| cannot("cannot be read, or is too big"))? else {
+        return Ok(None);
+    };
+    String::from_utf8(bytes).map(Some).map_err(|_| cannot("is not UTF-8 text"))
+}
+
+/// Replaces a file of another program's in one step, a copy of the old one beside it; gives the copy's name. The file keeps
+/// its mode; a new one, and folders that are missing, are made for their owner alone.
+///
+/// # Errors
+/// [`Code::BadConfig`] if it cannot be written; the old file stays.
+pub(crate) fn replace_foreign_file(path: &Path, text: &str, copy_suffix: &str) -> Result<Option<String>, Refusal> {
+    let cannot = |error: std::io::Error| foreign(path, &format!("cannot be written: {}", error.kind()));
+    // A link leads to the file that a person keeps elsewhere: that one is replaced, not the link.
+    let path = &path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let Some((parent, name)) = split(path) else { return Err(foreign(path, "is no file's path")) };
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(parent).map_err(cannot)?;
+    let dir = Dir::open_ambient_dir(parent, ambient_authority()).map_err(cannot)?;
+    let old = dir.metadata(name).ok().map(|metadata| metadata.permissions());
+    let copy = old.as_ref().map(|_| format!("{name}.{copy_suffix}"));
+    if let Some(copy) = &copy {
+        dir.copy(name, &dir, copy).map_err(cannot)?;
+    }
+    replace_file(&dir, name, text.as_bytes()).map_err(|refusal| foreign(path, &refusal.message))?;
+    if let Some(permissions) = old {
+        dir.set_permissions(name, permissions).map_err(cannot)?;
+    }
+    Ok(copy)
+}
+
+fn split(path: &Path) -> Option<(&Path, &str)> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    Some((parent, path.file_name()?.to_str()?))
+}
+
+fn foreign(path: &Path, what: &str) -> Refusal {
+    let hint = "nothing was changed; write it by hand: hotcell mcp add CLIENT --print";
+    Refusal::new(Code::BadConfig, format!("{} {what}", path.display()), hint)
+}
+
 fn unusable_file(name: &str, error: &std::io::Error) -> Refusal {
     Refusal::new(
         Code::StoreUnavailable,

@@ -37,6 +37,7 @@ use crate::Granted;
 use crate::Package;
 use crate::Places;
 use crate::compiler::Compiler;
+use crate::config::Serve;
 use crate::folders;
 use crate::keys::Keys;
 use crate::record::Record;
@@ -47,6 +48,7 @@ pub struct Host {
     services: Arc<Services>,
     limits: Limits,
     extra_roots: Option<Vec<u8>>,
+    serve: Serve,
     state: Dir,
     catalog: Arc<Catalog>,
     record: Record,
@@ -92,6 +94,7 @@ impl Host {
             services: Arc::new(config.services),
             limits: config.limits,
             extra_roots: config.extra_roots,
+            serve: config.serve,
             catalog: Arc::new(Catalog::open(&state)?),
             record: Record::open(&state)?,
             strikes: Arc::new(Strikes::open(&state)?),
@@ -120,6 +123,10 @@ impl Host {
         &self.catalog
     }
 
+    pub(crate) fn shared_catalog(&self) -> Arc<Catalog> {
+        Arc::clone(&self.catalog)
+    }
+
     /// The operator's services.
     #[must_use]
     pub fn services(&self) -> &Services {
@@ -130,6 +137,16 @@ impl Host {
     #[must_use]
     pub fn limits(&self) -> Limits {
         self.limits
+    }
+
+    /// How agents are served.
+    pub(crate) fn serve(&self) -> &Serve {
+        &self.serve
+    }
+
+    /// The state folder.
+    pub(crate) fn state(&self) -> &Dir {
+        &self.state
     }
 
     /// Which tools are suspended because answers to them held a credential.
@@ -327,24 +344,6 @@ impl Host {
         Ok(())
     }
 
-    /// Tells whether a grant still stands as it is. Cheap as long as nobody changed any.
-    pub(crate) fn still_granted(&self, granted: &Granted) -> Box<dyn Fn() -> bool + Send + Sync> {
-        let (catalog, granted) = (Arc::clone(&self.catalog), granted.clone());
-        let seen = Mutex::new(catalog.stamp());
-        Box::new(move || {
-            let now = catalog.stamp();
-            let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-            if *seen == now && now.is_some() {
-                return true;
-            }
-            let stands = catalog.find(&granted.name).is_ok_and(|found| found == granted);
-            if stands {
-                *seen = now;
-            }
-            stands
-        })
-    }
-
     /// The compiled tool of a grant. Compiled once in the life of the host.
     pub(crate) fn tool(&self, granted: &Granted) -> Result<Arc<Tool>, Refusal> {
         if let Some(tool) = self.loaded().get(&granted.digest) {
@@ -354,6 +353,11 @@ impl Host {
         let tool = Arc::new(self.load(&bytes, granted.digest, &granted.inert_imports)?);
         self.loaded().insert(granted.digest, Arc::clone(&tool));
         Ok(tool)
+    }
+
+    /// Whether a tool is compiled already.
+    pub(crate) fn is_loaded(&self, digest: Digest) -> bool {
+        self.loaded().contains_key(&digest)
     }
 
     /// A tool of bytes whose digest was checked; compiled where no code of it is kept.

@@ -37,7 +37,9 @@ mod demo;
 mod folders;
 mod host;
 mod keys;
+mod mcp;
 pub mod record;
+mod signature;
 mod strikes;
 
 pub use call::Called;

@@ -25,7 +25,12 @@ fn main() -> ExitCode {
         tracing::warn!(kind = %error.kind(), "this process cannot be hardened");
     }
     match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime.block_on(cli::run(cli)),
+        Ok(runtime) => {
+            let exit = runtime.block_on(cli::run(cli));
+            // Not dropped: that waits for a read of standard input, which ends when a person types.
+            runtime.shutdown_background();
+            exit
+        }
         Err(_) => ExitCode::from(70),
     }
 }
@@ -50,6 +55,8 @@ fn start_log(level: LogFilter) {
         LogFilter::Trace => "trace",
     };
     let own = ["hotcell", "hotcell_gate", "hotcell_sandbox", "hotcell_vault"].map(|room| format!("{room}={level}"));
-    let filter = EnvFilter::new(format!("{},{}", if level == "error" { "error" } else { "warn" }, own.join(",")));
+    // An agent's mistakes are answered to the agent; they are no warning to the operator, whose log they would flood.
+    let others = if level == "error" { "error" } else { "warn,rmcp=error" };
+    let filter = EnvFilter::new(format!("{others},{}", own.join(",")));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).without_time().init();
 }

@@ -21,6 +21,7 @@ use crate::programs;
 pub struct Cell {
     folder: TempDir,
     canary: Canary,
+    log: &'static str,
     /// Tokens that a server made, as far as the test saw them.
     watched: Mutex<Vec<Canary>>,
     /// What the test saw. [`Cell::hotcell`] adds the output of each command by itself.
@@ -63,17 +64,17 @@ impl Cell {
     /// A cell with a canary that starts with `prefix`.
     pub fn new(prefix: &str) -> Self {
         Log::of_process();
-        Self::with(prefix)
+        Self::with(prefix, "trace")
     }
 
     /// A cell of a process that logs nothing: for measuring.
     pub fn quiet() -> Self {
-        Self::with("hc_")
+        Self::with("hc_", "off")
     }
 
-    fn with(prefix: &str) -> Self {
+    fn with(prefix: &str, log: &'static str) -> Self {
         let folder = tempfile::Builder::new().prefix("hotcell-test-").tempdir().unwrap();
-        Self { folder, canary: Canary::new(prefix), watched: Mutex::default(), sinks: Sinks::default() }
+        Self { folder, canary: Canary::new(prefix), log, watched: Mutex::default(), sinks: Sinks::default() }
     }
 
     /// The token of this test.
@@ -133,7 +134,7 @@ impl Cell {
         Ran { code: output.status.code().unwrap_or(-1), stdout: text(output.stdout), stderr: text(output.stderr) }
     }
 
-    /// The command `hotcell` in this cell, all of its streams piped.
+    /// The `hotcell` command with these arguments in this cell's folders, its log at TRACE unless the cell is quiet, its streams piped.
     pub fn command(&self, args: &[&str]) -> Command {
         let places = self.places();
         let mut command = Command::new(programs::hotcell());
@@ -143,7 +144,7 @@ impl Cell {
             .env("HOTCELL_STATE", &places.state)
             .env("HOTCELL_CACHE", &places.cache)
             .env("HOTCELL_KEY_FILE", self.key_file())
-            .env("HOTCELL_LOG", "trace")
+            .env("HOTCELL_LOG", self.log)
             .env("RUST_LOG", "trace")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -117,6 +117,31 @@ pub const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
 /// Time between two pieces of a body: a slow-loris server is cut off.
 pub const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
+// ---- MCP ----
+
+/// Bytes of one MCP message: the arguments' own limit, escaped, and what stands around them.
+pub const MCP_MESSAGE_BYTES: usize = 2 * ARGUMENT_BYTES + 64 * KIB;
+/// Calls of agents that run or wait at one time. Each holds its arguments; more are refused, and the agent may try again.
+pub const MCP_CALLS: usize = 1_024;
+/// Connections over HTTP at one time. One person has a handful of clients.
+pub const MCP_CONNECTIONS: usize = 256;
+/// Sessions of clients before 2026-07-28 at one time; each costs a task and some KiB.
+pub const MCP_SESSIONS: usize = 256;
+/// How long such a session is kept without a request. Longer than a person may think.
+pub const MCP_SESSION_IDLE: Duration = Duration::from_secs(600);
+/// Time for the head of an HTTP request to arrive: a slow-loris client is cut off.
+pub const MCP_HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// Time that running calls have when the server is told to stop.
+pub const MCP_STOP: Duration = Duration::from_secs(10);
+/// Time that the last answers have to be written when no call runs any more.
+pub const MCP_LAST_WORDS: Duration = Duration::from_millis(100);
+/// How long a person may think about an approval.
+pub const MCP_APPROVAL: Duration = Duration::from_secs(300);
+/// Approvals that are remembered as used, for twice the time above. No person gives more.
+pub const MCP_APPROVALS: usize = 10_000;
+/// How often the grants are looked at for changes: one `stat` each time.
+pub const MCP_CHANGES_EVERY: Duration = Duration::from_millis(500);
+
 /// The limits that one call runs under. [`Default`] is the constants above; an operator may set others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {

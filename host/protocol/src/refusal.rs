@@ -42,6 +42,8 @@ pub enum Code {
     MethodNotGranted,
     /// A person must sign in first.
     NeedsLogin,
+    /// The call changes something, and no person said yes to it.
+    NotApproved,
     /// The origin is not granted to this action.
     OriginNotGranted,
     /// The path is not granted.
@@ -90,6 +92,7 @@ impl Code {
             Self::MemoryExceeded => "memory-exceeded",
             Self::MethodNotGranted => "method-not-granted",
             Self::NeedsLogin => "needs-login",
+            Self::NotApproved => "not-approved",
             Self::OriginNotGranted => "origin-not-granted",
             Self::PathNotGranted => "path-not-granted",
             Self::RefreshFailed => "refresh-failed",

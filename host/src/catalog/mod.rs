@@ -8,6 +8,9 @@ mod manifest;
 mod pack;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
 
 use cap_std::fs::Dir;
 use hotcell_protocol::Code;
@@ -69,6 +72,20 @@ impl Package {
     }
 }
 
+/// A state of the grants' file. Equal stamps mean equal grants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Stamp(Option<(u64, u64, Option<cap_std::time::SystemTime>)>);
+
+#[cfg(unix)]
+fn inode(metadata: &cap_std::fs::Metadata) -> u64 {
+    cap_std::fs::MetadataExt::ino(metadata)
+}
+
+#[cfg(not(unix))]
+fn inode(_: &cap_std::fs::Metadata) -> u64 {
+    0
+}
+
 /// The installed tools.
 pub struct Catalog {
     state: Dir,
@@ -99,14 +116,29 @@ impl Catalog {
         grants::read(&text)
     }
 
-    /// What changes whenever the grants do: length, time and inode of their file.
-    pub(crate) fn stamp(&self) -> Option<(u64, Option<std::time::SystemTime>, u64)> {
-        let metadata = self.state.metadata(grants::FILE).ok()?;
-        #[cfg(unix)]
-        let inode = cap_std::fs::MetadataExt::ino(&metadata);
-        #[cfg(not(unix))]
-        let inode = 0;
-        Some((metadata.len(), metadata.modified().ok().map(cap_std::time::SystemTime::into_std), inode))
+    /// What changes whenever the grants do, without reading them: the file is replaced, never written in place.
+    #[must_use]
+    pub fn stamp(&self) -> Stamp {
+        let metadata = self.state.metadata(grants::FILE).ok();
+        Stamp(metadata.map(|metadata| (inode(&metadata), metadata.len(), metadata.modified().ok())))
+    }
+
+    /// Tells whether a grant still stands as it is. Cheap as long as nobody changed any.
+    pub(crate) fn still(self: Arc<Self>, granted: &Granted) -> Box<dyn Fn() -> bool + Send + Sync> {
+        let granted = granted.clone();
+        let seen = Mutex::new(self.stamp());
+        Box::new(move || {
+            let now = self.stamp();
+            let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+            if *seen == now {
+                return true;
+            }
+            let stands = self.find(&granted.name).is_ok_and(|found| found == granted);
+            if stands {
+                *seen = now;
+            }
+            stands
+        })
     }
 
     /// The grant of one tool.

@@ -1,6 +1,7 @@
 //! The command line's words: what `hotcell --help` shows.
 
 mod auth;
+mod serve;
 
 use std::path::PathBuf;
 
@@ -19,6 +20,10 @@ pub use auth::AuthSignin;
 pub use auth::AuthStatus;
 pub use auth::KeyChoice;
 pub use auth::StoreKind;
+pub use serve::Mcp;
+pub use serve::McpAdd;
+pub use serve::McpClient;
+pub use serve::Serve;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -80,6 +85,11 @@ pub enum Command {
     Call(Call),
     /// Remove a tool and its grant
     Remove(Remove),
+    /// Serve the granted tools to agents over MCP, on standard input and output or over HTTP
+    Serve(Serve),
+    /// Make agents know this server
+    #[command(subcommand)]
+    Mcp(Mcp),
     /// Tokens: put in, look at, take out
     #[command(subcommand)]
     Auth(Auth),

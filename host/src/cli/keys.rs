@@ -23,6 +23,18 @@ const PASSPHRASE_BYTES: usize = 4096;
 /// Asks a person, or reads what the variables name.
 pub(super) struct Asked;
 
+/// Reads what the variables name, and asks nobody: a server's terminal, if it has one, is its client's.
+pub(super) struct Unasked;
+
+impl Keys for Unasked {
+    fn key(&self, recorded: &Backend) -> Result<Key, Refusal> {
+        if matches!(recorded, Backend::Passphrase { .. }) && std::env::var_os(PASSPHRASE_FILE).is_none() {
+            return Err(nobody_to_ask());
+        }
+        Asked.key(recorded)
+    }
+}
+
 impl Keys for Asked {
     fn key(&self, recorded: &Backend) -> Result<Key, Refusal> {
         match recorded {
@@ -88,18 +100,20 @@ fn key_file(named: Option<PathBuf>) -> Result<PathBuf, Refusal> {
 
 fn passphrase(prompt: &str) -> Result<Zeroizing<String>, Refusal> {
     let Some(path) = std::env::var_os(PASSPHRASE_FILE).map(PathBuf::from) else {
-        return ask::hidden(prompt).map_err(|_| {
-            Refusal::new(
-                Code::StoreUnavailable,
-                "the credential store has a passphrase, and nobody can be asked for it",
-                format!("run it on a terminal, or set {PASSPHRASE_FILE} to a file that holds it"),
-            )
-        });
+        return ask::hidden(prompt).map_err(|_| nobody_to_ask());
     };
     let bytes = folders::read_secret_file(&path, PASSPHRASE_BYTES)?;
     let text = std::str::from_utf8(&bytes)
         .map_err(|_| Refusal::new(Code::StoreUnavailable, "the passphrase file is not text", "save it as UTF-8"))?;
     Ok(Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned()))
+}
+
+fn nobody_to_ask() -> Refusal {
+    Refusal::new(
+        Code::StoreUnavailable,
+        "the credential store has a passphrase, and nobody can be asked for it",
+        format!("run it on a terminal, or set {PASSPHRASE_FILE} to a file that holds it"),
+    )
 }
 
 fn new_passphrase() -> Result<Zeroizing<String>, Refusal> {

@@ -10,7 +10,9 @@ mod doctor;
 mod explain;
 mod install;
 mod keys;
+mod mcp;
 pub(crate) mod output;
+mod serve;
 mod show;
 
 use std::process::ExitCode;
@@ -20,12 +22,15 @@ use hotcell_protocol::Code;
 use hotcell_protocol::Refusal;
 
 use crate::Host;
+use crate::Keys;
 use crate::Places;
 use crate::compiler::Compiler;
 use args::Auth;
 use args::Cli;
 use args::Command;
+use args::Mcp;
 use keys::Asked;
+use keys::Unasked;
 
 pub(crate) use install::install;
 
@@ -96,6 +101,11 @@ async fn dispatch(command: Command) -> Result<Exit, Refusal> {
             ended
         }
         Command::Remove(args) => install::remove(&host()?, &args).map(done),
+        Command::Serve(args) => {
+            // The servers' state is large, and no other command has use for the room.
+            Box::pin(serve::serve(host_with(Box::new(Unasked))?, &args)).await.map(done)
+        }
+        Command::Mcp(Mcp::Add(args)) => mcp::add(&args).map(done),
         Command::Audit(args) => audit::audit(&host()?, &args).await.map(done),
         Command::Explain(args) => explain::explain(&host()?, &args),
         Command::Grant(args) => explain::grant(&host()?, &args).map(done),
@@ -130,7 +140,11 @@ async fn on_tokens(command: Auth) -> Result<Exit, Refusal> {
 }
 
 fn host() -> Result<Host, Refusal> {
-    Ok(Host::open(&Places::of_user()?, Box::new(Asked))?.with_compiler(own_compiler()))
+    host_with(Box::new(Asked))
+}
+
+fn host_with(keys: Box<dyn Keys>) -> Result<Host, Refusal> {
+    Ok(Host::open(&Places::of_user()?, keys)?.with_compiler(own_compiler()))
 }
 
 /// This program, started again for each component that is compiled.

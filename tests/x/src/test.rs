@@ -29,6 +29,9 @@ pub(crate) fn all(args: &[String]) -> Done {
     if !without(NO_LINT) {
         lint::all()?;
     }
+    // The test of the rooms looks at the crates of every system, without a network.
+    say::step("cargo fetch");
+    shown(places::cargo().args(["fetch", "--locked"]))?;
     say::step("building hotcell");
     shown(places::cargo().args(["build", "--package", "hotcell"]))?;
     if runners.is_empty() {
@@ -65,11 +68,24 @@ pub(crate) fn figures(args: &[String]) -> Done {
     }
     guests::build(&[])?;
     say::step("building in release mode (the first time takes several minutes)");
-    let packages = ["--package", "hotcell", "--bin", "hotcell", "--package", "hotcell-tests", "--bin", "figures"];
+    let packages = [
+        "--package",
+        "hotcell",
+        "--bin",
+        "hotcell",
+        "--package",
+        "hotcell-tests",
+        "--bin",
+        "figures",
+        "--bin",
+        "figures_mcp",
+    ];
     shown(places::cargo().args(["build", "--release"]).args(packages))?;
-    let mut run =
-        Command::new(places::target().join("release").join(format!("figures{}", std::env::consts::EXE_SUFFIX)));
-    shown(run.current_dir(places::root()).env("HOTCELL_GUESTS", places::guests()))
+    for name in ["figures", "figures_mcp"] {
+        let program = places::target().join("release").join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+        shown(Command::new(program).current_dir(places::root()).env("HOTCELL_GUESTS", places::guests()))?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use hotcell_protocol::text::visible;
 use super::template::Rule;
 use super::url::Origin;
 use super::url::Target;
+use crate::service::Services;
 
 /// What a person granted to one action. The host derives it from what runs; a guest cannot name it (threat J1).
 #[derive(Debug, Clone)]
@@ -28,6 +29,18 @@ pub struct Grant {
     pub services: BTreeMap<String, BTreeSet<String>>,
     /// Requests to public origins, without a token.
     pub public: Vec<PublicRule>,
+}
+
+impl Services {
+    /// Every method that an action with this grant could ever send: what its calls may do, before any of them is made.
+    #[must_use]
+    pub fn methods(&self, grant: &Grant) -> BTreeSet<Method> {
+        let services = grant.services.iter().filter_map(|(name, scopes)| Some((self.find(name)?, scopes)));
+        let rules = services.flat_map(|(service, scopes)| {
+            scopes.iter().flat_map(|scope| service.rules(scope)).chain(&service.anonymous)
+        });
+        rules.chain(grant.public.iter().map(|public| &public.rule)).flat_map(|rule| rule.methods.clone()).collect()
+    }
 }
 
 /// A rule for an origin without a credential: `GET https://api.example.com/v1/**`.

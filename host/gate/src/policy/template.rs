@@ -28,7 +28,7 @@ enum Segment {
 /// Methods and a template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Rule {
-    methods: Vec<Method>,
+    pub(super) methods: Vec<Method>,
     template: Template,
 }
 

@@ -1,0 +1,156 @@
+//! One call of an agent: found, counted, approved, run, answered.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hotcell_protocol::Code;
+use hotcell_protocol::LogLine;
+use hotcell_protocol::Progress;
+use hotcell_protocol::Refusal;
+use hotcell_sandbox::values;
+use rmcp::ErrorData;
+use rmcp::RoleServer;
+use rmcp::model::CallToolRequestParams;
+use rmcp::model::CallToolResponse;
+use rmcp::model::CallToolResult;
+use rmcp::model::ProgressNotificationParam;
+use rmcp::service::RequestContext;
+use serde_json::Value;
+use tokio::sync::mpsc;
+
+use super::Shared;
+use super::answer;
+use super::approve::Approval;
+use super::menu::Dish;
+use crate::Request;
+use crate::Watcher;
+use crate::call;
+
+/// The client's own deadline in milliseconds, in the request's `_meta`. The protocol has none; a client's timeout cancels.
+const DEADLINE: &str = "hotcell/deadline-ms";
+/// Progress reports that wait to be sent; a client that reads slowly misses some.
+const WAITING_REPORTS: usize = 16;
+
+/// Runs `tools/call`. Dropping the future stops the guest within a tick.
+///
+/// # Errors
+/// An unknown tool is an error of the protocol; everything else is a tool's error that the agent can read.
+pub(super) async fn call_tool(
+    shared: &Arc<Shared>,
+    mut asked: CallToolRequestParams,
+    context: RequestContext<RoleServer>,
+) -> Result<CallToolResponse, ErrorData> {
+    let menu = match shared.menu().await {
+        Ok(menu) => menu,
+        Err(refusal) => return Ok(answer::refused(&refusal).into()),
+    };
+    let Some(dish) = menu.find(&asked.name) else {
+        return Err(ErrorData::invalid_params("there is no tool of this name: tools/list has them all", None));
+    };
+    // A place is held for as long as the arguments are.
+    let Ok(_place) = shared.places.try_acquire() else { return Ok(answer::refused(&busy()).into()) };
+    let arguments = Value::Object(asked.arguments.take().unwrap_or_default());
+    let answered = tokio::select! {
+        answered = approved_and_run(shared, &dish, &asked, arguments, &context) => answered,
+        () = context.ct.cancelled() => return Err(ErrorData::internal_error("the client cancelled this call", None)),
+    };
+    Ok(answered.unwrap_or_else(|refusal| answer::refused(&refusal).into()))
+}
+
+async fn approved_and_run(
+    shared: &Arc<Shared>,
+    dish: &Dish,
+    asked: &CallToolRequestParams,
+    arguments: Value,
+    context: &RequestContext<RoleServer>,
+) -> Result<CallToolResponse, Refusal> {
+    let host = &shared.host;
+    if dish.writes {
+        // Nobody should be asked about a call that cannot run.
+        values::arguments(&dish.action, &arguments)?;
+    }
+    let approval = shared.approvals.decide(host.serve().writes, dish, asked, &arguments, context).await;
+    match approval {
+        Ok(Approval::Given) => {}
+        Ok(Approval::Ask(question)) => return Ok(CallToolResponse::InputRequired(*question)),
+        Err(refusal) => {
+            call::record_refused(host, &dish.granted, &dish.action.name, &refusal)?;
+            return Err(refusal);
+        }
+    }
+    if dish.writes {
+        still_granted(shared, dish)?;
+    }
+    run(shared, dish, arguments, context).await.map(CallToolResponse::Complete)
+}
+
+async fn run(
+    shared: &Arc<Shared>,
+    dish: &Dish,
+    arguments: Value,
+    context: &RequestContext<RoleServer>,
+) -> Result<CallToolResult, Refusal> {
+    let host = &shared.host;
+    shared.compiled(&dish.granted).await?;
+    let wanted = context.meta.0.0.get(DEADLINE).and_then(Value::as_u64).map(Duration::from_millis);
+    let deadline = wanted.map(|wanted| wanted.min(host.limits().deadline));
+    let request = Request { tool: dish.granted.name.clone(), action: dish.action.name.clone(), arguments, deadline };
+    let (reports, sent) = mpsc::channel(WAITING_REPORTS);
+    let calling = call::call_granted(host, &dish.granted, request, Arc::new(Reports(reports)));
+    // The sender ends with the call, so both are over together.
+    let (called, ()) = tokio::join!(calling, send_reports(sent, context));
+    Ok(answer::called(dish, &called?))
+}
+
+/// Refuses a call whose tool was removed, changed or granted differently while a person was asked.
+fn still_granted(shared: &Shared, dish: &Dish) -> Result<(), Refusal> {
+    let now = shared.host.catalog().find(&dish.granted.name)?;
+    if now == *dish.granted {
+        return Ok(());
+    }
+    Err(Refusal::new(Code::NotApproved, "the tool changed while the person was asked", "list the tools and call again"))
+}
+
+fn busy() -> Refusal {
+    Refusal::new(
+        Code::TooManyRequests,
+        "too many calls are running or waiting",
+        "wait for some to end, then call again",
+    )
+}
+
+/// Takes a tool's progress; its log goes to the operator's log.
+struct Reports(mpsc::Sender<Progress>);
+
+impl Watcher for Reports {
+    fn log(&self, line: &LogLine) {
+        tracing::debug!(level = ?line.level, "a tool's log: {}", line.text);
+    }
+
+    fn progress(&self, progress: &Progress) {
+        // A full queue is a client that reads slowly: the next report says more than the lost one.
+        drop(self.0.try_send(progress.clone()));
+    }
+}
+
+/// Passes reports on where the client asked for them. Only ones that go forward: the protocol wants it so.
+async fn send_reports(mut reports: mpsc::Receiver<Progress>, context: &RequestContext<RoleServer>) {
+    let token = context.meta.get_progress_token();
+    let mut last = None;
+    while let Some(Progress { done, total, note }) = reports.recv().await {
+        let Some(token) = token.clone() else { continue };
+        if last.is_some_and(|last| done <= last) {
+            continue;
+        }
+        last = Some(done);
+        let mut report = ProgressNotificationParam::new(token, number(done));
+        report.total = total.map(number);
+        report.message = note;
+        drop(context.peer.notify_progress(report).await);
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "progress beyond 2^53 is no progress")]
+fn number(value: u64) -> f64 {
+    value as f64
+}

@@ -1,0 +1,174 @@
+//! MCP over streamable HTTP: one address, one bearer token, limits on everything that a stranger can make us hold.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::extract::State;
+use axum::http::Method;
+use axum::http::StatusCode;
+use axum::middleware;
+use axum::middleware::Next;
+use axum::response::IntoResponse as _;
+use axum::response::Response;
+use axum::routing::get;
+use hotcell_protocol::Code;
+use hotcell_protocol::Refusal;
+use hotcell_protocol::limits;
+use hyper::server::conn::http1;
+use hyper_util::rt::TokioIo;
+use hyper_util::rt::TokioTimer;
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use rmcp::transport::StreamableHttpServerConfig;
+use rmcp::transport::StreamableHttpService;
+use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use super::Server;
+pub(crate) use super::bearer::Bearer;
+use super::guard;
+use super::guard::Names;
+use crate::config::Serve;
+
+/// Where MCP is.
+const PATH: &str = "/mcp";
+/// Bytes of a request's head. Tokens and trace context are short.
+const HEAD_BYTES: usize = 32 * 1024;
+/// How long to wait when the system has no connection to give: too many open files pass.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
+
+/// A bound address, not yet served.
+pub(crate) struct Listening {
+    listener: TcpListener,
+    address: SocketAddr,
+    names: Names,
+}
+
+impl Listening {
+    /// Binds an address.
+    ///
+    /// # Errors
+    /// [`Code::BadConfig`] for an address beyond loopback of which the operator wrote nothing, and for one that cannot be had.
+    pub(crate) async fn bind(address: SocketAddr, config: &Serve) -> Result<Self, Refusal> {
+        if !address.ip().is_loopback() && config.hosts.is_empty() {
+            return Err(Refusal::new(
+                Code::BadConfig,
+                format!("{address} can be reached from other machines, and the operator names no host for that"),
+                "bind 127.0.0.1, or write hosts = [\"NAME\"] under [serve] in config.toml and put a TLS proxy before it",
+            ));
+        }
+        let taken = |error: std::io::Error| {
+            Refusal::new(Code::BadConfig, format!("{address} cannot be had: {}", error.kind()), "name another port")
+        };
+        let listener = TcpListener::bind(address).await.map_err(taken)?;
+        let address = listener.local_addr().map_err(taken)?;
+        Ok(Self { listener, address, names: Names::of(address, config) })
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until the process is told to stop; running calls then have some seconds to end.
+    ///
+    /// # Errors
+    /// None today; a failed connection is its client's matter.
+    pub(crate) async fn serve(self, server: Server, bearer: Bearer) -> Result<(), Refusal> {
+        let stop = CancellationToken::new();
+        let app = app(server.clone(), bearer, self.names, stop.clone());
+        let mut http = http1::Builder::new();
+        http.timer(TokioTimer::new()).header_read_timeout(limits::MCP_HEAD_TIMEOUT).max_buf_size(HEAD_BYTES);
+        let places = Arc::new(Semaphore::new(limits::MCP_CONNECTIONS));
+        let connections = GracefulShutdown::new();
+        let mut stopping = std::pin::pin!(stopped());
+        loop {
+            let place = Arc::clone(&places).acquire_owned();
+            let accepted = tokio::select! {
+                place = place => match place { Ok(place) => place, Err(_) => break },
+                () = &mut stopping => break,
+            };
+            let stream = tokio::select! {
+                stream = self.listener.accept() => stream,
+                () = &mut stopping => break,
+            };
+            let Ok((stream, _)) = stream else {
+                tokio::time::sleep(ACCEPT_AGAIN).await;
+                continue;
+            };
+            let connection = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(app.clone()));
+            let connection = connections.watch(connection);
+            tokio::spawn(async move {
+                drop(connection.await);
+                drop(accepted);
+            });
+        }
+        drop(self.listener);
+        server.rest().await;
+        stop.cancel();
+        drop(tokio::time::timeout(limits::MCP_LAST_WORDS * 10, connections.shutdown()).await);
+        Ok(())
+    }
+}
+
+fn app(server: Server, bearer: Bearer, names: Names, stop: CancellationToken) -> Router {
+    let mut sessions = LocalSessionManager::default();
+    sessions.session_config.keep_alive = Some(limits::MCP_SESSION_IDLE);
+    let sessions = Arc::new(sessions);
+    let config = StreamableHttpServerConfig::default()
+        .with_allowed_hosts(names.hosts().iter().cloned())
+        .with_max_request_body_bytes(limits::MCP_MESSAGE_BYTES)
+        .with_cancellation_token(stop);
+    let own = server.clone();
+    let mcp = StreamableHttpService::new(move || Ok(own.clone()), Arc::clone(&sessions), config);
+    Router::new()
+        .route_service(PATH, mcp)
+        .layer(middleware::from_fn_with_state(sessions, not_too_many))
+        .layer(middleware::from_fn_with_state(bearer, guard::with_token))
+        .route("/healthz", get(async || "ok\n"))
+        .route("/readyz", get(ready).with_state(server))
+        .layer(middleware::from_fn_with_state(Arc::new(names), guard::named))
+}
+
+/// Refuses new sessions beyond the limit. Only clients before 2026-07-28 have sessions.
+async fn not_too_many(State(sessions): State<Arc<LocalSessionManager>>, request: Request, next: Next) -> Response {
+    let opens = request.method() == Method::POST && !request.headers().contains_key("mcp-session-id");
+    if opens && sessions.sessions.read().await.len() >= limits::MCP_SESSIONS {
+        return (StatusCode::SERVICE_UNAVAILABLE, "too many sessions: end some, or wait\n").into_response();
+    }
+    next.run(request).await
+}
+
+/// Whether the grants can be read.
+async fn ready(State(server): State<Server>) -> Response {
+    match server.look().await {
+        Ok(()) => "ready\n".into_response(),
+        Err(refusal) => (StatusCode::SERVICE_UNAVAILABLE, format!("{}\n", refusal.code)).into_response(),
+    }
+}
+
+/// Waits until the process is told to stop: Ctrl-C, or SIGTERM where there is one.
+pub(super) async fn stopped() {
+    let ctrl_c = async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::SignalKind;
+        use tokio::signal::unix::signal;
+        let Ok(mut terminate) = signal(SignalKind::terminate()) else { return ctrl_c.await };
+        tokio::select! {
+            () = ctrl_c => {}
+            _ = terminate.recv() => {}
+        }
+    }
+    #[cfg(not(unix))]
+    ctrl_c.await;
+}
