@@ -222,7 +222,7 @@ async fn j8_j9_a_token_that_the_service_refuses_is_refreshed_once_and_the_reques
 #[tokio::test(flavor = "multi_thread")]
 async fn m2_sixteen_processes_refresh_a_token_once_each_time_it_expires() {
     const PROCESSES: usize = 16;
-    const EXPIRIES: usize = 12;
+    const EXPIRIES: usize = 50;
     let cell = Cell::new("unused_");
     let Some(server) = Real::with_tokens_of(2) else { return };
     let upstream = Upstream::start(|_| Raw::ok("hello")).await;
