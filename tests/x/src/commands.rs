@@ -45,8 +45,8 @@ const COMMANDS: [Command; 7] = [
         name: "lint",
         takes: "",
         about: "check format, clippy, dependency rules",
-        more: "cargo fmt, cargo clippy with warnings as errors, cargo deny where it is installed. What is left out\n\
-               is said, with the reason.",
+        more: "cargo fmt, cargo clippy with warnings as errors, cargo deny (built into the cache folder where it is not\n\
+               installed). What is left out is said, with the reason.",
         run: lint::command,
     },
     Command {

@@ -24,6 +24,8 @@ const WASM_ONLY: [(&str, &str); 1] = [("example-tools", "prober")];
 /// The walls of clippy.toml are the host's: a guest has no folder and no client to go around. What
 /// wit-bindgen generates has no page on safety, and as many arguments as the canonical ABI wants.
 const NOT_OF_GUESTS: [&str; 4] = ["disallowed_methods", "disallowed_types", "missing_safety_doc", "too_many_arguments"];
+/// The cargo-deny that reads deny.toml as it is written.
+const DENY_VERSION: &str = "0.20.2";
 /// How long the advisory database may take to come.
 const ADVISORIES_WAIT: Duration = Duration::from_secs(60);
 
@@ -89,24 +91,52 @@ fn clippy_of_guests() -> Done {
     Ok(())
 }
 
+/// The program: the one that is installed, or one of its own in the cache folder, brought where it is missing. `None` where it
+/// cannot be had, which is said.
+fn cargo_deny() -> Done<Option<PathBuf>> {
+    let installed = PathBuf::from("cargo-deny");
+    if output(Command::new(&installed).arg("--version")).is_some() {
+        return Ok(Some(installed));
+    }
+    places::make_cache()?;
+    let folder = places::cache().join("tools");
+    let own = folder.join(format!("bin/cargo-deny{}", std::env::consts::EXE_SUFFIX));
+    if output(Command::new(&own).arg("--version")).is_some_and(|says| says.contains(DENY_VERSION)) {
+        return Ok(Some(own));
+    }
+    say::step(&format!("building cargo-deny {DENY_VERSION} into the cache folder (a few minutes, once)"));
+    let log = places::cache().join("cargo-deny.log");
+    let mut install = places::cargo();
+    install.args(["install", "cargo-deny", "--locked", "--version", DENY_VERSION, "--root"]).arg(&folder);
+    install.args(["--target-dir"]).arg(places::cache().join("tools/target"));
+    let ended = within(&mut install, None, &log)?;
+    drop(std::fs::remove_dir_all(places::cache().join("tools/target")));
+    if ended == Ended::Well {
+        return Ok(Some(own));
+    }
+    say::note(&format!("left out: cargo deny, because it cannot be built here (see {})", log.display()));
+    Ok(None)
+}
+
 /// Dependency rules. The advisory database is fetched from a public repository: where that is out of reach, the other rules
 /// are checked alone, and this is said.
 fn deny() -> Done {
-    if output(Command::new("cargo").args(["deny", "--version"])).is_none() {
-        say::note("left out: cargo deny (advisories, bans, licences, sources), because it is not installed");
-        say::note("          cargo install cargo-deny --locked");
-        return Ok(());
-    }
+    let Some(program) = cargo_deny()? else { return Ok(()) };
     say::step("cargo deny");
+    let cargo_deny = || {
+        let mut command = Command::new(&program);
+        command.current_dir(places::root());
+        command
+    };
     // Fetched first, with a limit, so that a dead network neither hangs nor fails what needs none.
     let log = places::target().join("cargo-deny.log");
     io(std::fs::create_dir_all(places::target()), &places::target())?;
     io(std::fs::File::create(&log), &log)?;
-    if within(places::cargo().args(["deny", "fetch", "db"]), Some(ADVISORIES_WAIT), &log)? == Ended::Well {
-        return shown(places::cargo().args(["deny", "-L", "error", "check", "--disable-fetch"]));
+    if within(cargo_deny().args(["fetch", "db"]), Some(ADVISORIES_WAIT), &log)? == Ended::Well {
+        return shown(cargo_deny().args(["-L", "error", "check", "--disable-fetch"]));
     }
     say::note(&format!("left out: advisories, because their database cannot be reached (see {})", log.display()));
-    shown(places::cargo().args(["deny", "-L", "error", "check", "bans", "licenses", "sources"]))
+    shown(cargo_deny().args(["-L", "error", "check", "bans", "licenses", "sources"]))
 }
 
 #[cfg(test)]
