@@ -123,6 +123,8 @@ pub const READ_TIMEOUT: Duration = Duration::from_secs(5);
 pub const MCP_MESSAGE_BYTES: usize = 2 * ARGUMENT_BYTES + 64 * KIB;
 /// Calls of agents that run or wait at one time. Each holds its arguments; more are refused, and the agent may try again.
 pub const MCP_CALLS: usize = 1_024;
+/// Messages over stdio that wait for the client to read them, before no more is read.
+pub const MCP_UNSENT: usize = 64;
 /// Connections over HTTP at one time. One person has a handful of clients.
 pub const MCP_CONNECTIONS: usize = 256;
 /// Sessions of clients before 2026-07-28 at one time; each costs a task and some KiB.
