@@ -14,6 +14,7 @@
 
 #[path = "../../../host/gate/tests/oauth/browser.rs"]
 mod browser;
+mod clients;
 #[path = "../../../host/gate/tests/oauth/real.rs"]
 mod real;
 mod refused;

@@ -38,8 +38,8 @@ use crate::Host;
 
 /// Where pages are.
 const PATH: &str = "/sign-in/";
-/// Bytes of a request's head; what hyper takes at least.
-const HEAD_BYTES: usize = 8 * 1024;
+/// Bytes of a request's head. Browsers send the cookies of every port of this address.
+const HEAD_BYTES: usize = 32 * 1024;
 /// Bytes of the form.
 const FORM_BYTES: usize = 512;
 /// How long to wait when the system has no connection to give.

@@ -189,8 +189,8 @@ fn wanted(called: &Called) -> Option<&str> {
     if matches!(called.outcome.verdict, Verdict::Returned(_)) {
         return None;
     }
-    let request = called.requests.iter().find(|request| request.refused == Some(Code::NeedsLogin))?;
-    request.service.as_deref()
+    let mut wanting = called.requests.iter().filter(|request| request.refused == Some(Code::NeedsLogin));
+    wanting.find_map(|request| request.service.as_deref())
 }
 
 /// Whether the client shows addresses to a person whose browser can reach ours: it says so, and it asks from this machine.
