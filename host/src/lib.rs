@@ -40,6 +40,7 @@ mod keys;
 mod mcp;
 pub mod record;
 mod signature;
+mod signed_in;
 mod strikes;
 
 pub use call::Called;

@@ -141,6 +141,18 @@ pub const MCP_LAST_WORDS: Duration = Duration::from_millis(100);
 pub const MCP_APPROVAL: Duration = Duration::from_secs(300);
 /// Approvals that are remembered as used, for twice the time above. No person gives more.
 pub const MCP_APPROVALS: usize = 10_000;
+/// How long a page that asks a person to sign in is good.
+pub const MCP_SIGN_IN: Duration = Duration::from_secs(600);
+/// Such pages at one time. A person has a handful of services; an agent that asks for more gets the text alone.
+pub const MCP_SIGN_INS: usize = 16;
+/// How long a call that came back waits for the person to end a sign-in, before it asks again. Below the patience of clients.
+pub const MCP_SIGN_IN_WAIT: Duration = Duration::from_secs(45);
+/// How long the page waits for the authorisation server's description after the click.
+pub const MCP_SIGN_IN_START: Duration = Duration::from_secs(30);
+/// Connections to the pages at one time, and the time of each.
+pub const MCP_SIGN_IN_CONNECTIONS: usize = 16;
+/// Longer than the wait after the click.
+pub const MCP_SIGN_IN_CONNECTION: Duration = Duration::from_secs(45);
 /// How often the grants are looked at for changes: one `stat` each time.
 pub const MCP_CHANGES_EVERY: Duration = Duration::from_millis(500);
 

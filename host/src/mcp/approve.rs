@@ -121,7 +121,7 @@ impl Approvals {
 }
 
 /// What an approval is for: what runs, which action, which arguments.
-fn bound(dish: &Dish, arguments: &Value) -> Vec<u8> {
+pub(super) fn bound(dish: &Dish, arguments: &Value) -> Vec<u8> {
     let arguments = Digest::of(canonical(arguments).to_string().as_bytes());
     format!("{}\0{}\0{arguments}", dish.granted.digest, dish.action.name).into_bytes()
 }
@@ -139,7 +139,7 @@ fn canonical(value: &Value) -> Value {
     }
 }
 
-fn is_stateless(context: &RequestContext<RoleServer>) -> bool {
+pub(super) fn is_stateless(context: &RequestContext<RoleServer>) -> bool {
     context.protocol_version().is_some_and(|version| version >= ProtocolVersion::V_2026_07_28)
 }
 
@@ -176,7 +176,7 @@ fn read(answer: &ElicitResult) -> Result<Approval, Refusal> {
     if yes && answer.action == ElicitationAction::Accept { Ok(Approval::Given) } else { Err(said_no()) }
 }
 
-fn random() -> Result<[u8; 32], Refusal> {
+pub(super) fn random() -> Result<[u8; 32], Refusal> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).map_err(|_| Refusal::internal("the system has no random numbers"))?;
     Ok(bytes)

@@ -12,7 +12,7 @@ use rmcp::ErrorData;
 use rmcp::RoleServer;
 use rmcp::model::CallToolRequestParams;
 use rmcp::model::CallToolResponse;
-use rmcp::model::CallToolResult;
+use rmcp::model::InputRequiredResult;
 use rmcp::model::ProgressNotificationParam;
 use rmcp::service::RequestContext;
 use serde_json::Value;
@@ -22,6 +22,9 @@ use super::Shared;
 use super::answer;
 use super::approve::Approval;
 use super::menu::Dish;
+use super::signin;
+use super::signin::Offer;
+use crate::Called;
 use crate::Request;
 use crate::Watcher;
 use crate::call;
@@ -50,29 +53,69 @@ pub(super) async fn call_tool(
     // A place is held for as long as the arguments are.
     let Ok(_place) = shared.places.try_acquire() else { return Ok(answer::refused(&busy()).into()) };
     let arguments = Value::Object(asked.arguments.take().unwrap_or_default());
-    let answered = tokio::select! {
-        answered = approved_and_run(shared, &dish, &asked, arguments, &context) => answered,
-        () = context.ct.cancelled() => return Err(ErrorData::internal_error("the client cancelled this call", None)),
+    tokio::select! {
+        answered = answered(shared, &dish, asked, arguments, &context) => answered,
+        () = context.ct.cancelled() => Err(ErrorData::internal_error("the client cancelled this call", None)),
+    }
+}
+
+/// Where a person must sign in and the client can show them a page, that comes in place of the answer.
+async fn answered(
+    shared: &Arc<Shared>,
+    dish: &Dish,
+    asked: CallToolRequestParams,
+    arguments: Value,
+    context: &RequestContext<RoleServer>,
+) -> Result<CallToolResponse, ErrorData> {
+    let bound = signin::binding(dish, &arguments, context);
+    let called = match approved_and_run(shared, dish, asked, arguments, context).await {
+        Ok(Ran::Called(called)) => called,
+        Ok(Ran::Ask(question)) => return Ok(CallToolResponse::InputRequired(*question)),
+        Err(refusal) => return Ok(answer::refused(&refusal).into()),
     };
-    Ok(answered.unwrap_or_else(|refusal| answer::refused(&refusal).into()))
+    let offered = match bound {
+        Some(bound) => shared.sign_ins.offer(dish, &called, &bound, context).await,
+        None => None,
+    };
+    match offered {
+        None => Ok(answer::called(dish, &called).into()),
+        Some(Offer::Ask(question)) => Ok(CallToolResponse::InputRequired(*question)),
+        Some(Offer::Error(error)) => Err(error),
+    }
+}
+
+/// How far a call came.
+enum Ran {
+    /// It ran.
+    Called(Box<Called>),
+    /// A person is to be asked first.
+    Ask(Box<InputRequiredResult>),
 }
 
 async fn approved_and_run(
     shared: &Arc<Shared>,
     dish: &Dish,
-    asked: &CallToolRequestParams,
+    mut asked: CallToolRequestParams,
     arguments: Value,
     context: &RequestContext<RoleServer>,
-) -> Result<CallToolResponse, Refusal> {
+) -> Result<Ran, Refusal> {
     let host = &shared.host;
+    match shared.sign_ins.back(dish, &mut asked, &arguments).await {
+        Ok(None) => {}
+        Ok(Some(question)) => return Ok(Ran::Ask(question)),
+        Err(refusal) => {
+            call::record_refused(host, &dish.granted, &dish.action.name, &refusal)?;
+            return Err(refusal);
+        }
+    }
     if dish.writes {
         // Nobody should be asked about a call that cannot run.
         values::arguments(&dish.action, &arguments)?;
     }
-    let approval = shared.approvals.decide(host.serve().writes, dish, asked, &arguments, context).await;
+    let approval = shared.approvals.decide(host.serve().writes, dish, &asked, &arguments, context).await;
     match approval {
         Ok(Approval::Given) => {}
-        Ok(Approval::Ask(question)) => return Ok(CallToolResponse::InputRequired(*question)),
+        Ok(Approval::Ask(question)) => return Ok(Ran::Ask(question)),
         Err(refusal) => {
             call::record_refused(host, &dish.granted, &dish.action.name, &refusal)?;
             return Err(refusal);
@@ -81,7 +124,7 @@ async fn approved_and_run(
     if dish.writes {
         still_granted(shared, dish)?;
     }
-    run(shared, dish, arguments, context).await.map(CallToolResponse::Complete)
+    run(shared, dish, arguments, context).await.map(|called| Ran::Called(Box::new(called)))
 }
 
 async fn run(
@@ -89,7 +132,7 @@ async fn run(
     dish: &Dish,
     arguments: Value,
     context: &RequestContext<RoleServer>,
-) -> Result<CallToolResult, Refusal> {
+) -> Result<Called, Refusal> {
     let host = &shared.host;
     shared.compiled(&dish.granted).await?;
     let wanted = context.meta.0.0.get(DEADLINE).and_then(Value::as_u64).map(Duration::from_millis);
@@ -99,7 +142,7 @@ async fn run(
     let calling = call::call_granted(host, &dish.granted, request, Arc::new(Reports(reports)));
     // The sender ends with the call, so both are over together.
     let (called, ()) = tokio::join!(calling, send_reports(sent, context));
-    Ok(answer::called(dish, &called?))
+    called
 }
 
 /// Refuses a call whose tool was removed, changed or granted differently while a person was asked.

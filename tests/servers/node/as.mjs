@@ -90,6 +90,7 @@ async function sayYes(request, response) {
 
 const answer = provider.callback();
 server.on('request', (request, response) => {
+  say('event request');
   if (!request.url.startsWith('/interaction/')) return answer(request, response);
   return sayYes(request, response).catch((error) => {
     response.statusCode = 500;

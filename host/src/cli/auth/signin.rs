@@ -1,5 +1,5 @@
-//! `hotcell auth signin`: a person gets a token from a service. Started here and nowhere else: no tool, no agent and no MCP
-//! method reaches this code (threat L8).
+//! `hotcell auth signin`: a person gets a token from a service. No tool, no agent and no MCP method reaches this code (threat
+//! L8); the page of `mcp::signin` is the one other place where a sign-in starts, on a person's click.
 
 use std::collections::BTreeSet;
 use std::io::IsTerminal as _;
@@ -10,7 +10,6 @@ use hotcell_protocol::Code;
 use hotcell_protocol::Refusal;
 use hotcell_protocol::text::visible;
 use hotcell_vault::Id;
-use hotcell_vault::NewToken;
 use hotcell_vault::Secret;
 use hotcell_vault::oauth::DeviceCode;
 use hotcell_vault::oauth::Flow;
@@ -31,6 +30,7 @@ use crate::Host;
 use crate::cli::args;
 use crate::cli::ask;
 use crate::cli::output;
+use crate::signed_in;
 
 /// How long a person may take in the browser (the flow's own limit) or over a code.
 const SHOWN_EVERY: Duration = Duration::from_secs(1);
@@ -111,33 +111,15 @@ fn erase() {
 
 /// What is asked for: what the person says; else what the installed tools were granted, and what is held already.
 fn scopes(host: &Host, args: &args::AuthSignin) -> Result<BTreeSet<String>, Refusal> {
-    if !args.scopes.is_empty() {
-        host.refuse_unknown_scopes(&args.service, &args.scopes)?;
-        return Ok(args.scopes.iter().cloned().collect());
+    if args.scopes.is_empty() {
+        return signed_in::scopes(host, id(args));
     }
-    let mut scopes = BTreeSet::new();
-    for granted in host.catalog().grants()?.into_values() {
-        for action in granted.actions.into_values() {
-            scopes.extend(action.services.get(&args.service).cloned().unwrap_or_default());
-        }
-    }
-    if let Some(store) = host.store()? {
-        let id = Id::from((args.service.as_str(), args.account.as_deref()));
-        scopes.extend(store.cached_metadata(id).map(|held| held.scopes).unwrap_or_default());
-    }
-    if scopes.is_empty() {
-        let explained = host.services().explain();
-        let known = explained.iter().find(|service| service.name == args.service);
-        let names: Vec<_> = known.iter().flat_map(|service| &service.scopes).map(|scope| scope.name.as_str()).collect();
-        return Err(Refusal::new(
-            Code::BadArguments,
-            format!("no installed tool needs a scope of {}, so nothing would be asked for", args.service),
-            format!("install a tool first, or name scopes with --scope: {}", names.join(", ")),
-        ));
-    }
-    let scopes: Vec<String> = scopes.into_iter().collect();
-    host.refuse_unknown_scopes(&args.service, &scopes)?;
-    Ok(scopes.into_iter().collect())
+    host.refuse_unknown_scopes(&args.service, &args.scopes)?;
+    Ok(args.scopes.iter().cloned().collect())
+}
+
+fn id(args: &args::AuthSignin) -> Id<'_> {
+    Id::from((args.service.as_str(), args.account.as_deref()))
 }
 
 /// The way: as the person says, or the first that the service offers.
@@ -198,9 +180,7 @@ fn password(ask: &mut ask::Lines, args: &args::AuthSignin) -> Result<(String, Ze
 }
 
 fn keep(host: &Host, args: &args::AuthSignin, signed_in: SignedIn) -> Result<(), Refusal> {
-    let SignedIn { token, client_secret, issuer, account, declined } = signed_in;
-    let token = NewToken { client_secret, issuer, display_account: account, ..token };
-    host.keep((args.service.as_str(), args.account.as_deref()), &token)?;
+    let declined = signed_in::keep(host, id(args), signed_in)?;
     if !declined.is_empty() {
         output::bad(&format!("not granted by the server: {}", listed(&declined)));
     }

@@ -13,7 +13,7 @@ const HEADERS: &str = "content-type: text/html; charset=utf-8\r\n\
 /// An answer to a request of a browser's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Page {
-    /// The answer to the sign-in. Whether it is good is said at the terminal.
+    /// The answer to the sign-in. Whether it is good is said where it was started.
     Taken,
     /// Not the answer that is waited for.
     Bad,
@@ -28,9 +28,10 @@ pub(crate) enum Page {
 impl Page {
     pub(crate) fn response(self) -> String {
         let (status, text) = match self {
-            Self::Taken => {
-                ("200 OK", "Hotcell has the answer. See the terminal for what became of it; this page can be closed.")
-            }
+            Self::Taken => (
+                "200 OK",
+                "Hotcell has the answer. What became of it is said where you started; this page can be closed.",
+            ),
             Self::Bad => ("400 Bad Request", "This is not the answer that Hotcell waits for."),
             Self::Method => ("405 Method Not Allowed", "This is not the answer that Hotcell waits for."),
             Self::Nowhere => ("404 Not Found", "There is nothing here."),

@@ -15,8 +15,8 @@ use super::reply::Reply;
 use crate::NewToken;
 use crate::secret::Secret;
 
-/// One sign-in. Started by a person at the terminal, never by a tool or an agent (RFC 8628 §5.4, threat L8). Dropped before
-/// its end, it leaves nothing behind.
+/// One sign-in. Started by a person, at the terminal or by a click, never by a tool or an agent (RFC 8628 §5.4, threat L8).
+/// Dropped before its end, it leaves nothing behind.
 pub struct SignIn<'a> {
     /// The service's name, for the person.
     pub service: &'a str,
