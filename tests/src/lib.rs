@@ -16,6 +16,7 @@
 
 mod canary;
 mod cell;
+pub mod corpus;
 mod jupyter;
 mod logs;
 pub mod programs;
@@ -29,6 +30,7 @@ pub use cell::Cell;
 pub use cell::Ran;
 pub use jupyter::Jupyter;
 pub use run::Embedded;
+pub use run::Lines;
 pub use scene::Scene;
 pub use scene::asks;
 pub use scene::is;
