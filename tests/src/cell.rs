@@ -21,6 +21,8 @@ use crate::programs;
 pub struct Cell {
     folder: TempDir,
     canary: Canary,
+    /// Where this process's log was when the canary was made: what is older cannot hold it.
+    log_start: usize,
     /// Tokens that a server made, as far as the test saw them.
     watched: Mutex<Vec<Canary>>,
     /// What the test saw. [`Cell::hotcell`] adds the output of each command by itself.
@@ -73,7 +75,8 @@ impl Cell {
 
     fn with(prefix: &str) -> Self {
         let folder = tempfile::Builder::new().prefix("hotcell-test-").tempdir().unwrap();
-        Self { folder, canary: Canary::new(prefix), watched: Mutex::default(), sinks: Sinks::default() }
+        let (log_start, canary) = (Log::length(), Canary::new(prefix));
+        Self { folder, canary, log_start, watched: Mutex::default(), sinks: Sinks::default() }
     }
 
     /// The token of this test.
@@ -169,7 +172,7 @@ impl Cell {
 
     /// Where the canary is that should be nowhere.
     pub fn search(&self) -> Vec<String> {
-        self.sinks.keep("the log of the test's own process, at TRACE", Log::so_far());
+        self.sinks.keep("the log of the test's own process, at TRACE", Log::since(self.log_start));
         let places = self.places();
         let folders = [places.config.as_path(), &places.state, &places.cache, self.path()];
         let watched = self.watched.lock().unwrap();

@@ -37,7 +37,9 @@ pub(super) const ROWS: &[Row] = &[
     echo("X1i", "echo-reversed", |token| ok(token.chars().rev().collect::<String>())),
     echo("X1j", "echo-html-entities", |token| ok(each(token, |byte| format!("&#{byte};")))),
     echo("X1k", "echo-a-character-a-line", |token| ok(each(token, |byte| format!("{}\r\n", char::from(byte))))),
-    echo("X1l", "echo-gzip", |token| vec![Step::Send(Raw::answer("200 OK", &["Content-Encoding: gzip"], super::upstreams::stored_gzip(token)))]),
+    echo("X1l", "echo-gzip", |token| {
+        vec![Step::Send(Raw::answer("200 OK", &["Content-Encoding: gzip"], super::upstreams::stored_gzip(token)))]
+    }),
     row("X2", "asks-for-a-range", Does::Asks(|origin| ranges(origin)), Ends::Denied(Code::HeaderForbidden)),
     echo("X3", "token-in-a-redirect", |token| answer("302 Found", &[&format!("Location: /x?t={token}")], "")),
     echo("X4", "token-in-a-cookie", |token| answer("200 OK", &[&format!("Set-Cookie: session={token}")], "")),
@@ -46,10 +48,22 @@ pub(super) const ROWS: &[Row] = &[
     row("X7", "asks-which-services-there-are", Does::Asks(oracles), Ends::Denied(Code::OriginNotGranted)),
     row("X8", "data-in-a-host-name", Does::Asks(labels), Ends::Denied(Code::OriginNotGranted)),
     // The status line's own words: no part of them reaches the guest, so there is nothing to withhold.
-    row("X9a", "token-in-the-reason-phrase", Does::Server(|token| answer(&format!("200 {token}"), &[], "")), Ends::Answers(200)),
-    row("X9b", "token-where-the-answer-should-be", Does::Server(|token| broken(token)), Ends::Denied(Code::UpstreamUnreachable)),
+    row(
+        "X9a",
+        "token-in-the-reason-phrase",
+        Does::Server(|token| answer(&format!("200 {token}"), &[], "")),
+        Ends::Answers(200),
+    ),
+    row(
+        "X9b",
+        "token-where-the-answer-should-be",
+        Does::Server(|token| broken(token)),
+        Ends::Denied(Code::UpstreamUnreachable),
+    ),
     row("X9c", "token-in-a-trailer", Does::Server(|token| trailer(token)), Ends::Answers(200)),
-    echo("X9d", "token-in-a-header-that-no-tool-sees", |token| answer("200 OK", &[&format!("X-Debug: {token}")], "fine")),
+    echo("X9d", "token-in-a-header-that-no-tool-sees", |token| {
+        answer("200 OK", &[&format!("X-Debug: {token}")], "fine")
+    }),
 ];
 
 fn ok(body: impl AsRef<[u8]>) -> Script {
@@ -69,7 +83,9 @@ fn broken(token: &str) -> Script {
 }
 
 fn trailer(token: &str) -> Script {
-    let text = format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-T\r\n\r\n1\r\nx\r\n0\r\nX-T: {token}\r\n\r\n");
+    let text = format!(
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-T\r\n\r\n1\r\nx\r\n0\r\nX-T: {token}\r\n\r\n"
+    );
     vec![Step::Send(text.into_bytes())]
 }
 

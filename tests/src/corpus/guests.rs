@@ -16,7 +16,10 @@ pub(super) fn running(code: &str) -> Vec<u8> {
 /// A component whose `run` returns a text, a list or a number, as this core code says.
 pub(super) fn returning(kind: &str, code: &str) -> Vec<u8> {
     let memory = if code.contains("memory") { r#"(memory (core memory $i "memory"))"# } else { "" };
-    wat_guests::component(code, &format!(r#"(func (export "run") (result {kind}) (canon lift (core func $i "run") {memory}))"#))
+    wat_guests::component(
+        code,
+        &format!(r#"(func (export "run") (result {kind}) (canon lift (core func $i "run") {memory}))"#),
+    )
 }
 
 /// A component that imports an interface of this name and never uses it.

@@ -51,7 +51,12 @@ pub(super) const ROWS: &[Row] = &[
     text("W10", "stdin-read", |_| standard_input(), EMPTY),
     text("W11a", "proc-exit-0", |_| exits(0), TRAPPED),
     text("W11b", "proc-exit-1", |_| exits(1), TRAPPED),
-    row("W12", "connect-by-a-linked-socket", Does::Hostile("connect", |_, _| json!({"address": "1.1.1.1:443"})), FAILED),
+    row(
+        "W12",
+        "connect-by-a-linked-socket",
+        Does::Hostile("connect", |_, _| json!({"address": "1.1.1.1:443"})),
+        FAILED,
+    ),
     row("W13", "look-up-a-name", Does::Hostile("look-up", |_, _| json!({"name": "secret.evil.example"})), FAILED),
     text("W14", "import-hidden-in-a-nested-part", |_| hidden(), Ends::NotInstalled(Code::BadComponent)),
 ];

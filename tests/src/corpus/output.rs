@@ -25,7 +25,12 @@ pub(super) const ROWS: &[Row] = &[
     text("O2", "type-nested-forty-deep", |_| deep_type(), Ends::NotInstalled(Code::BadComponent)),
     text("O3a", "not-a-number", |_| returning("f64", "(func (export \"run\") (result f64) (f64.const nan))"), TRAPPED),
     text("O3b", "infinity", |_| returning("f32", "(func (export \"run\") (result f32) (f32.const inf))"), TRAPPED),
-    text("O3c", "lone-surrogate", |_| returning("char", "(func (export \"run\") (result i32) (i32.const 0xd800))"), TRAPPED),
+    text(
+        "O3c",
+        "lone-surrogate",
+        |_| returning("char", "(func (export \"run\") (result i32) (i32.const 0xd800))"),
+        TRAPPED,
+    ),
     text("O3d", "text-that-is-not-utf-8", |_| returning("string", NOT_UTF8), TRAPPED),
     text("O3e", "case-that-does-not-exist", |_| returning("(option u8)", CASE), TRAPPED),
     text("O3f", "two-to-the-63", |_| returning("u64", TWO_63), Ends::Returns(|value| *value == "9223372036854775808")),

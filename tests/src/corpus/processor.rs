@@ -172,7 +172,7 @@ fn loop_in_resource_drop() -> Vec<u8> {
         r#"(component
         (core module $d (func (export "drop") (param i32) (loop br 0)))
         (core instance $d (instantiate $d))
-        (type $r (resource (rep i32) (dtor (func $d "drop"))))
+        (type $r (resource (rep i32) (dtor (core func $d "drop"))))
         (core func $new (canon resource.new $r)) (core func $drop (canon resource.drop $r))
         (core module $m (import "r" "new" (func $new (param i32) (result i32))) (import "r" "drop" (func $drop (param i32)))
             (func (export "run") (call $drop (call $new (i32.const 1)))))

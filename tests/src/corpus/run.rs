@@ -55,7 +55,9 @@ pub async fn run(row: &'static Row) -> Outcome {
     let cell = Cell::new("up_");
     let token = cell.canary().token().to_owned();
     let (server, network) = match &row.does {
-        Does::Patient(script) | Does::Server(script) | Does::Twice(script) => (Server::start(script(&token)).await, String::new()),
+        Does::Patient(script) | Does::Server(script) | Does::Twice(script) => {
+            (Server::start(script(&token)).await, String::new())
+        }
         Does::Tls(wrong) => tls::start(*wrong, &cell).await,
         _ => (Server::fine().await, String::new()),
     };
@@ -83,7 +85,8 @@ pub async fn run(row: &'static Row) -> Outcome {
 
 async fn tries(row: &Row, hotcell: &Embedded<'_>, server: &Server, outcome: &mut Outcome) -> Vec<Tried> {
     let origin = server.origin();
-    let text = |bytes: Vec<u8>, inert: &str| hotcell.try_install(bytes, &format!("name = \"guest\"\n{inert}{MANIFEST}"));
+    let text =
+        |bytes: Vec<u8>, inert: &str| hotcell.try_install(bytes, &format!("name = \"guest\"\n{inert}{MANIFEST}"));
     let mut tries = Vec::new();
     let mut calls: Vec<(&str, &str, Value)> = Vec::new();
     match &row.does {
@@ -153,8 +156,7 @@ fn swap(hotcell: &Embedded<'_>) {
 }
 
 async fn next_call(hotcell: &Embedded<'_>) -> Result<(), String> {
-    let request =
-        hotcell::Request { tool: "fine".into(), action: "run".into(), arguments: json!({}), deadline: None };
+    let request = hotcell::Request { tool: "fine".into(), action: "run".into(), arguments: json!({}), deadline: None };
     let called = hotcell::call(&hotcell.host, request, Arc::clone(&hotcell.lines) as _).await;
     match called.map(|called| called.outcome.verdict) {
         Ok(Verdict::Returned(value)) if value == "hello" => Ok(()),

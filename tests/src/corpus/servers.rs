@@ -108,7 +108,11 @@ async fn connection(mut stream: TcpStream, tls: Option<TlsAcceptor>, script: Scr
 }
 
 /// Reads a request's head and plays the script. `None`: the other side is gone.
-async fn request(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), script: &Script, count: &AtomicUsize) -> Option<Then> {
+async fn request(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    script: &Script,
+    count: &AtomicUsize,
+) -> Option<Then> {
     let mut head = Vec::new();
     while !head.windows(4).any(|window| window == b"\r\n\r\n") {
         let mut piece = [0; 4096];

@@ -38,7 +38,9 @@ const fn tls(id: &'static str, name: &'static str, wrong: Wrong) -> Row {
 
 pub(super) const ROWS: &[Row] = &[
     late("U1", "head-slow-loris", |_| vec![Slowly(Raw::ok("x".repeat(99)), Duration::from_millis(100))]),
-    late("U2a", "body-slow-loris", |_| vec![Send(head("Content-Length: 9999")), Slowly(vec![b'x'; 999], Duration::from_millis(100))]),
+    late("U2a", "body-slow-loris", |_| {
+        vec![Send(head("Content-Length: 9999")), Slowly(vec![b'x'; 999], Duration::from_millis(100))]
+    }),
     Row {
         id: "U2b",
         name: "body-that-stops",
@@ -49,9 +51,17 @@ pub(super) const ROWS: &[Row] = &[
     },
     late("U3", "silent-after-accept", |_| vec![Hang]),
     row("U4a", "reset-in-the-head", |_| vec![Send(b"HTTP/1.1 200 OK\r\nCont".to_vec()), Reset], UNREACHABLE),
-    row("U4b", "reset-in-the-body", |_| vec![Send(head("Content-Length: 99")), Send(b"x".to_vec()), Reset], UNREACHABLE),
+    row(
+        "U4b",
+        "reset-in-the-body",
+        |_| vec![Send(head("Content-Length: 99")), Send(b"x".to_vec()), Reset],
+        UNREACHABLE,
+    ),
     row("U4c", "closed-without-a-word", |_| vec![Close], UNREACHABLE),
-    Row { most_mib: 48, ..row("U5", "infinite-body", |_| vec![Send(head("Connection: close")), Forever(vec![b'x'; 65_536])], TOO_LARGE) },
+    Row {
+        most_mib: 48,
+        ..row("U5", "infinite-body", |_| vec![Send(head("Connection: close")), Forever(vec![b'x'; 65_536])], TOO_LARGE)
+    },
     row("U6a", "length-too-long", |_| vec![Send(head("Content-Length: 99")), Send(b"x".to_vec()), Close], UNREACHABLE),
     // What follows is no answer to anything: the next request must not get it.
     Row { does: Does::Twice(smuggling), ..row("U6b", "length-too-short", smuggling, Ends::Answers(200)) },
@@ -62,8 +72,18 @@ pub(super) const ROWS: &[Row] = &[
     row("U6g", "length-that-overflows", |_| whole("Content-Length: 99999999999999999999999", "x"), UNREACHABLE),
     row("U7a", "chunk-of-a-huge-size", |_| whole(CHUNKED, "FFFFFFFFFFFFFFFFF\r\nx"), UNREACHABLE),
     row("U7b", "chunk-size-that-is-none", |_| whole(CHUNKED, "+1\r\nx\r\n0\r\n\r\n"), UNREACHABLE),
-    row("U7c", "bad-trailer", |_| vec![Send([head(CHUNKED), b"1\r\nx\r\n0\r\nno colon\r\n\r\n".to_vec()].concat()), Close], UNREACHABLE),
-    row("U7d", "chunked-and-a-length", |_| whole("Content-Length: 1\r\nTransfer-Encoding: chunked", "1\r\nx\r\n0\r\n\r\n"), Ends::Answers(200)),
+    row(
+        "U7c",
+        "bad-trailer",
+        |_| vec![Send([head(CHUNKED), b"1\r\nx\r\n0\r\nno colon\r\n\r\n".to_vec()].concat()), Close],
+        UNREACHABLE,
+    ),
+    row(
+        "U7d",
+        "chunked-and-a-length",
+        |_| whole("Content-Length: 1\r\nTransfer-Encoding: chunked", "1\r\nx\r\n0\r\n\r\n"),
+        Ends::Answers(200),
+    ),
     row("U8a", "gzip-bomb", |_| coded("gzip", gzip_bomb()), WITHHELD),
     row("U8b", "gzip-bomb-that-does-not-say-so", |_| vec![Send(Raw::ok(gzip_bomb()))], WITHHELD),
     row("U8c", "deflate-bomb", |_| coded("deflate", gzip_bomb()), WITHHELD),
@@ -79,8 +99,18 @@ pub(super) const ROWS: &[Row] = &[
     row("U12d", "redirect-with-user-name", |_| redirect("https://user:password@evil.example/"), Ends::Answers(302)),
     row("U12e", "redirect-loop", |_| redirect("/api/x"), Ends::Answers(302)),
     row("U13", "location-with-nul", |_| redirect("/a\0b"), UNREACHABLE),
-    row("U14", "401-for-ever", |_| vec![Send(Raw::answer("401 Unauthorized", &["WWW-Authenticate: Bearer"], "no"))], Ends::Answers(401)),
-    row("U15", "retry-after-thirty-years", |_| vec![Send(Raw::answer("429 Slow Down", &["Retry-After: 1000000000"], ""))], Ends::Answers(429)),
+    row(
+        "U14",
+        "401-for-ever",
+        |_| vec![Send(Raw::answer("401 Unauthorized", &["WWW-Authenticate: Bearer"], "no"))],
+        Ends::Answers(401),
+    ),
+    row(
+        "U15",
+        "retry-after-thirty-years",
+        |_| vec![Send(Raw::answer("429 Slow Down", &["Retry-After: 1000000000"], ""))],
+        Ends::Answers(429),
+    ),
     tls("U16a", "certificate-expired", Wrong::Expired),
     tls("U16b", "certificate-for-another-host", Wrong::Host),
     tls("U16c", "certificate-that-nobody-vouches-for", Wrong::Unknown),
@@ -93,12 +123,37 @@ pub(super) const ROWS: &[Row] = &[
         most_ms: 1_000,
         most_mib: 16,
     },
-    row("U18", "switching-protocols", |_| vec![Send(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n".to_vec()), Hang], UNREACHABLE),
-    row("U19", "http-2-preface", |_| vec![Send(b"\0\0\x12\x04\0\0\0\0\0\0\x03\0\0\0\x80\0\x04\0\x01\0\0".to_vec()), Close], UNREACHABLE),
-    row("U20a", "invalid-utf-8-everywhere", |_| vec![Send(b"HTTP/1.1 200 \xff\xfe\r\nETag: \xff\xfe\r\nContent-Length: 2\r\n\r\n\xff\xfe".to_vec())], Ends::Answers(200)),
+    row(
+        "U18",
+        "switching-protocols",
+        |_| vec![Send(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n".to_vec()), Hang],
+        UNREACHABLE,
+    ),
+    row(
+        "U19",
+        "http-2-preface",
+        |_| vec![Send(b"\0\0\x12\x04\0\0\0\0\0\0\x03\0\0\0\x80\0\x04\0\x01\0\0".to_vec()), Close],
+        UNREACHABLE,
+    ),
+    row(
+        "U20a",
+        "invalid-utf-8-everywhere",
+        |_| vec![Send(b"HTTP/1.1 200 \xff\xfe\r\nETag: \xff\xfe\r\nContent-Length: 2\r\n\r\n\xff\xfe".to_vec())],
+        Ends::Answers(200),
+    ),
     row("U20b", "no-http-at-all", |_| vec![Send(b"220 smtp ready\r\n".to_vec()), Close], UNREACHABLE),
-    row("U20c", "status-outside-http", |_| vec![Send(b"HTTP/1.1 999 X\r\nContent-Length: 0\r\n\r\n".to_vec())], UNREACHABLE),
-    row("U20d", "part-of-a-body", |_| vec![Send(Raw::answer("206 Partial Content", &["Content-Range: bytes 0-0/9"], "x"))], WITHHELD),
+    row(
+        "U20c",
+        "status-outside-http",
+        |_| vec![Send(b"HTTP/1.1 999 X\r\nContent-Length: 0\r\n\r\n".to_vec())],
+        UNREACHABLE,
+    ),
+    row(
+        "U20d",
+        "part-of-a-body",
+        |_| vec![Send(Raw::answer("206 Partial Content", &["Content-Range: bytes 0-0/9"], "x"))],
+        WITHHELD,
+    ),
 ];
 
 const CHUNKED: &str = "Transfer-Encoding: chunked";

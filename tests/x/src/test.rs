@@ -8,6 +8,7 @@ use crate::lint;
 use crate::places;
 use crate::run::Done;
 use crate::run::output;
+use crate::run::passed_on;
 use crate::run::shown;
 use crate::say;
 use crate::servers;
@@ -58,6 +59,34 @@ fn documentation_and_sdk() -> Done {
     shown(tests.env("CARGO_TARGET_DIR", places::guests_target().join("host")))
 }
 
+/// `cargo x hostile`
+pub(crate) fn hostile(args: &[String]) -> Done {
+    if let [_, second, ..] = args {
+        return Err(commands::wrong("hostile", second));
+    }
+    guests::build(&[])?;
+    say::step("building hotcell and the corpus");
+    let packages = ["--package", "hotcell", "--package", "hotcell-tests", "--bins"];
+    shown(places::cargo().arg("build").args(packages))?;
+    let mut run = program("debug", "hostile");
+    passed_on(run.args(args).current_dir(places::root()).env("HOTCELL_GUESTS", places::guests()))
+}
+
+/// `cargo x fuzz`
+pub(crate) fn fuzz(args: &[String]) -> Done {
+    if let [_, _, third, ..] = args {
+        return Err(commands::wrong("fuzz", third));
+    }
+    say::step("building the targets in release mode (the first time takes several minutes)");
+    shown(places::cargo().args(["build", "--release", "--package", "hotcell-fuzz"]))?;
+    passed_on(program("release", "hotcell-fuzz").args(args).current_dir(places::root()))
+}
+
+/// A program of this build.
+fn program(profile: &str, name: &str) -> Command {
+    Command::new(places::target().join(profile).join(format!("{name}{}", std::env::consts::EXE_SUFFIX)))
+}
+
 /// `cargo x figures`
 pub(crate) fn figures(args: &[String]) -> Done {
     if let [first, ..] = args {
@@ -65,11 +94,19 @@ pub(crate) fn figures(args: &[String]) -> Done {
     }
     guests::build(&[])?;
     say::step("building in release mode (the first time takes several minutes)");
-    let packages = ["--package", "hotcell", "--bin", "hotcell", "--package", "hotcell-tests", "--bin", "figures"];
-    shown(places::cargo().args(["build", "--release"]).args(packages))?;
-    let mut run =
-        Command::new(places::target().join("release").join(format!("figures{}", std::env::consts::EXE_SUFFIX)));
-    shown(run.current_dir(places::root()).env("HOTCELL_GUESTS", places::guests()))
+    shown(places::cargo().args([
+        "build",
+        "--release",
+        "--package",
+        "hotcell",
+        "--package",
+        "hotcell-tests",
+        "--bins",
+    ]))?;
+    for name in ["figures", "gate-cost"] {
+        shown(program("release", name).current_dir(places::root()).env("HOTCELL_GUESTS", places::guests()))?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -83,5 +120,7 @@ mod tests {
             assert!(failed.code == 2 && failed.what.contains(wrong), "{failed:?}");
         }
         assert_eq!(figures(&["--fast".to_owned()]).unwrap_err().code, 2);
+        let three = ["a", "b", "c"].map(str::to_owned);
+        assert_eq!((hostile(&three).unwrap_err().code, fuzz(&three).unwrap_err().code), (2, 2));
     }
 }

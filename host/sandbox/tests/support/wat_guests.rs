@@ -97,4 +97,3 @@ pub fn good() -> Vec<u8> {
            (func (export "calls") (result u32) (canon lift (core func $i "calls")))"#,
     )
 }
-
