@@ -63,13 +63,23 @@ impl Gate {
         deadline: Instant,
         trace: &mut Trace,
     ) -> Result<Answer, Refusal> {
-        trace.asked(&asked);
-        self.refuse_secrets_in(&asked)?;
-        let mut allowed = policy::check(&self.services, grant, asked)?;
+        let holds_secret = self.is_secret_in(&asked)?;
+        if !holds_secret {
+            // Not else: a host name can be a token, and the record keeps host names.
+            trace.asked(&asked);
+        }
+        let mut allowed = policy::check(&self.services, grant, asked)
+            .map_err(|refusal| if holds_secret { unquoted(refusal.code) } else { refusal })?;
         self.choose_scope(&mut allowed);
         trace.allowed(&allowed);
         let service = allowed.terms.service.clone().unwrap_or_default();
         strikes::check(&*self.strikes, grant.digest, &grant.tool, &service)?;
+        if holds_secret {
+            // A strike as for an answer: otherwise a tool that knows nearly all of a token could try the rest without end,
+            // and without any server, by what is refused (threat E12).
+            self.strikes.add(grant.digest, &service);
+            return Err(secret_in_request());
+        }
         let of = allowed.terms.service.clone();
         let place = timeout_at(deadline, self.fair.enter(grant.digest, of.as_deref())).await;
         let _place = place.map_err(|_| busy())??;
@@ -127,19 +137,11 @@ impl Gate {
         self.secrets().map_or(true, |secrets| secrets.are_in(bytes))
     }
 
-    /// A tool that got hold of a secret elsewhere may not send it anywhere (threat G13).
-    fn refuse_secrets_in(&self, asked: &Asked) -> Result<(), Refusal> {
+    /// Whether a request holds a secret: a tool that got hold of one elsewhere may not send it anywhere (threat G13).
+    fn is_secret_in(&self, asked: &Asked) -> Result<bool, Refusal> {
         let secrets = self.secrets()?;
         let texts = asked.headers.iter().flat_map(|header| [header.name.as_bytes(), header.value.as_bytes()]);
-        let found = texts.chain([asked.url.as_bytes()]).chain(asked.body.as_deref()).any(|bytes| secrets.are_in(bytes));
-        if found {
-            return Err(Refusal::new(
-                Code::LeakStopped,
-                "the tool's request holds a credential",
-                "find out where the tool got it: an argument, or a server that gives it back in an odd form",
-            ));
-        }
-        Ok(())
+        Ok(texts.chain([asked.url.as_bytes()]).chain(asked.body.as_deref()).any(|bytes| secrets.are_in(bytes)))
     }
 
     /// The live secrets, built anew when the store's tokens have changed.
@@ -156,6 +158,24 @@ impl Gate {
         *self.secrets.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&fresh);
         Ok(fresh)
     }
+}
+
+fn secret_in_request() -> Refusal {
+    Refusal::new(
+        Code::LeakStopped,
+        "the tool's request holds a credential",
+        "find out where the tool got it: an argument, or a server that gives it back in an odd form",
+    )
+}
+
+/// The refusal of a request that nothing allows and that holds a secret: the same code as without, so that the tool learns
+/// nothing, and none of the request's words.
+fn unquoted(code: Code) -> Refusal {
+    Refusal::new(
+        code,
+        "the tool's request is not granted, and holds a credential, so that nothing of it is shown",
+        "find out where the tool got it: an argument, or a server that gives it back in an odd form",
+    )
 }
 
 fn busy() -> Refusal {

@@ -22,6 +22,7 @@ mod upstreams;
 #[allow(dead_code, unreachable_pub, missing_docs, reason = "shared with the tests of hotcell-sandbox")]
 #[path = "../../../host/sandbox/tests/support/wat_guests.rs"]
 mod wat_guests;
+mod whisper;
 
 use hotcell_protocol::Code;
 use serde_json::Value;
@@ -30,6 +31,7 @@ pub use run::Outcome;
 pub use run::run;
 pub use servers::Script;
 pub use servers::Step;
+pub use whisper::sends;
 
 /// One behaviour of a guest or of a server, with its bounds.
 pub struct Row {
