@@ -55,6 +55,12 @@ impl Gate {
         Ok(gate)
     }
 
+    /// The same gate before a network that is none.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn before(self, fake: crate::network::Fake) -> Result<Self, Refusal> {
+        Ok(Self { network: Network::faked(fake)?, ..self })
+    }
+
     /// One request of a guest, top to bottom.
     pub(crate) async fn send(
         &self,

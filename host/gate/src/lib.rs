@@ -23,7 +23,7 @@
 
 #![forbid(unsafe_code)]
 #![cfg_attr(
-    test,
+    any(test, fuzzing),
     allow(
         clippy::unwrap_used,
         clippy::expect_used,
@@ -34,6 +34,10 @@
 )]
 
 mod fair;
+#[cfg(all(test, not(fuzzing)))]
+mod fuzz;
+#[cfg(fuzzing)]
+pub mod fuzz;
 mod gate;
 mod network;
 mod policy;

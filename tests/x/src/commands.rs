@@ -86,9 +86,10 @@ const COMMANDS: [Command; 9] = [
         name: "fuzz",
         takes: "[TARGET] [SECONDS]",
         about: "feed mutated inputs to a target (or to each), for so many seconds (default: 10)",
-        more: "In release mode with overflow checks, in this process, without sanitizers: the code under it has no unsafe.\n\
-               Inputs that show something new are kept in tests/fuzz/corpus, which `cargo x test` replays; a find is\n\
-               kept in tests/fuzz/finds and fails the command. tests/fuzz/STATUS.md says what was run so far.",
+        more: "\x20 TARGET  addresses, headers, manifest, ops, policy, scan or values\n\n\
+               In release mode. Inputs that show something new are kept in tests/fuzz/corpus, which `cargo x test`\n\
+               replays; a find is kept in tests/fuzz/finds and fails the command. tests/fuzz/STATUS.md says what was\n\
+               run so far.",
         run: test::fuzz,
     },
     Command {

@@ -72,14 +72,37 @@ pub(crate) fn hostile(args: &[String]) -> Done {
     passed_on(run.args(args).current_dir(places::root()).env("HOTCELL_GUESTS", places::guests()))
 }
 
+/// Fuzz targets. Each is a test, `fuzz_NAME`, that goes on for as long as it is told.
+const TARGETS: [&str; 7] = ["addresses", "headers", "manifest", "ops", "policy", "scan", "values"];
+/// The packages that have them. Always all, so that what is under them is built once.
+const PACKAGES: [&str; 6] = ["--package", "hotcell-gate", "--package", "hotcell-sandbox", "--package", "hotcell-tests"];
+
 /// `cargo x fuzz`
 pub(crate) fn fuzz(args: &[String]) -> Done {
-    if let [_, _, third, ..] = args {
-        return Err(commands::wrong("fuzz", third));
+    let (wanted, seconds) = match args {
+        [] => (None, "10"),
+        [one] if one.parse::<u64>().is_ok() => (None, one.as_str()),
+        [target] => (Some(target), "10"),
+        [target, seconds] if seconds.parse::<u64>().is_ok() => (Some(target), seconds.as_str()),
+        [.., last] => return Err(commands::wrong("fuzz", last)),
+    };
+    if let Some(unknown) = wanted.filter(|wanted| !TARGETS.contains(&wanted.as_str())) {
+        return Err(commands::wrong("fuzz", unknown));
     }
     say::step("building the targets in release mode (the first time takes several minutes)");
-    shown(places::cargo().args(["build", "--release", "--package", "hotcell-fuzz"]))?;
-    passed_on(program("release", "hotcell-fuzz").args(args).current_dir(places::root()))
+    for name in TARGETS.iter().filter(|name| wanted.is_none_or(|wanted| wanted == *name)) {
+        let mut tests = places::cargo();
+        tests.args(["test", "--quiet", "--release"]).args(PACKAGES).args([
+            "--lib",
+            "--test",
+            "fuzz",
+            "--test",
+            "fuzz_manifest",
+        ]);
+        tests.args(["--", "--nocapture", &format!("fuzz_{name}")]);
+        shown(tests.env("HOTCELL_FUZZ_SECONDS", seconds))?;
+    }
+    Ok(())
 }
 
 /// A program of this build.
@@ -122,5 +145,6 @@ mod tests {
         assert_eq!(figures(&["--fast".to_owned()]).unwrap_err().code, 2);
         let three = ["a", "b", "c"].map(str::to_owned);
         assert_eq!((hostile(&three).unwrap_err().code, fuzz(&three).unwrap_err().code), (2, 2));
+        assert_eq!(fuzz(&["no-such-target".to_owned()]).unwrap_err().code, 2);
     }
 }
