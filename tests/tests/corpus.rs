@@ -40,15 +40,15 @@ macro_rules! groups {
 }
 
 groups! {
-    'C' c1_to_c10_guests_that_take_the_processor_are_stopped_in_their_time,
-    'S' s1_to_s4_guests_that_take_the_stack_trap,
-    'M' m1_to_m16_guests_that_take_memory_get_their_limit_and_no_more,
-    'W' w1_to_w14_guests_find_nothing_around_them,
-    'H' h1_to_h23_requests_with_a_second_meaning_are_refused_and_nothing_is_sent,
-    'X' x1_to_x9_a_token_that_a_server_gives_back_does_not_reach_the_guest,
-    'O' o1_to_o5_results_that_are_no_plain_text_end_in_their_code,
-    'L' l1_to_l3_guests_that_end_badly_and_callers_that_go_away_leave_the_host_whole,
-    'U' u1_to_u20_servers_that_hang_flood_lie_or_redirect_are_bounded,
+    'C' corpus_c1_to_c10_guests_that_take_the_processor_are_stopped_in_their_time,
+    'S' corpus_s1_to_s4_guests_that_take_the_stack_trap,
+    'M' corpus_m1_to_m16_guests_that_take_memory_get_their_limit_and_no_more,
+    'W' corpus_w1_to_w14_guests_find_nothing_around_them,
+    'H' corpus_h1_to_h23_requests_with_a_second_meaning_are_refused_and_nothing_is_sent,
+    'X' corpus_x1_to_x9_a_token_that_a_server_gives_back_does_not_reach_the_guest,
+    'O' corpus_o1_to_o5_results_that_are_no_plain_text_end_in_their_code,
+    'L' corpus_l1_to_l3_guests_that_end_badly_and_callers_that_go_away_leave_the_host_whole,
+    'U' corpus_u1_to_u20_servers_that_hang_flood_lie_or_redirect_are_bounded,
 }
 
 #[test]

@@ -19,6 +19,9 @@ use hotcell_tests::corpus::sends;
 /// What the characters of a token are (base64 for URLs).
 const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
+/// A URL with a text in it.
+type Url<'a> = &'a dyn Fn(&str) -> String;
+
 /// A server that gives back the body that it was sent: what the guest controls.
 async fn echo() -> Scene {
     Scene::new(|seen, _| Raw::ok(&seen.body)).await
@@ -82,7 +85,7 @@ async fn e12_g13_what_no_grant_allows_is_refused_alike_with_a_token_in_it_and_wi
     let hotcell = scene.open();
     let token = scene.cell.canary().token().to_owned();
     let letters = token.to_lowercase().replace(['_', '-'], "");
-    let urls: [(&dyn Fn(&str) -> String, Code); 4] = [
+    let urls: [(Url<'_>, Code); 4] = [
         (&|text| format!("https://elsewhere.example/{text}"), Code::OriginNotGranted),
         (
             &|text| format!("https://{}.elsewhere.example/", text.to_lowercase().replace(['_', '-'], "")),

@@ -40,7 +40,7 @@ pub(super) const ROWS: &[Row] = &[
     echo("X1l", "echo-gzip", |token| {
         vec![Step::Send(Raw::answer("200 OK", &["Content-Encoding: gzip"], super::upstreams::stored_gzip(token)))]
     }),
-    row("X2", "asks-for-a-range", Does::Asks(|origin| ranges(origin)), Ends::Denied(Code::HeaderForbidden)),
+    row("X2", "asks-for-a-range", Does::Asks(ranges), Ends::Denied(Code::HeaderForbidden)),
     echo("X3", "token-in-a-redirect", |token| answer("302 Found", &[&format!("Location: /x?t={token}")], "")),
     echo("X4", "token-in-a-cookie", |token| answer("200 OK", &[&format!("Set-Cookie: session={token}")], "")),
     echo("X5", "error-page-prints-the-header", |token| answer("401 Unauthorized", &[], &format!("bad token: {token}"))),
@@ -54,13 +54,8 @@ pub(super) const ROWS: &[Row] = &[
         Does::Server(|token| answer(&format!("200 {token}"), &[], "")),
         Ends::Answers(200),
     ),
-    row(
-        "X9b",
-        "token-where-the-answer-should-be",
-        Does::Server(|token| broken(token)),
-        Ends::Denied(Code::UpstreamUnreachable),
-    ),
-    row("X9c", "token-in-a-trailer", Does::Server(|token| trailer(token)), Ends::Answers(200)),
+    row("X9b", "token-where-the-answer-should-be", Does::Server(broken), Ends::Denied(Code::UpstreamUnreachable)),
+    row("X9c", "token-in-a-trailer", Does::Server(trailer), Ends::Answers(200)),
     echo("X9d", "token-in-a-header-that-no-tool-sees", |token| {
         answer("200 OK", &[&format!("X-Debug: {token}")], "fine")
     }),

@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use hotcell_protocol::Asked;
+use hotcell_protocol::Code;
 use hotcell_protocol::Method;
 
 use super::grant;
@@ -49,7 +50,8 @@ pub fn policy(data: &[u8]) -> u64 {
     let shape = read.map(|target| (target.segments.len().min(6), target.url.query().is_some())).ok();
     match decided {
         Ok(allowed) => outcome((allowed.terms.service, allowed.terms.scope, allowed.terms.rule, shape)),
-        Err(refusal) => outcome((refusal.code, refusal.message.chars().take(60).collect::<String>(), shape)),
+        // Of a malformed URL the reason, which quotes nothing of it; else the code.
+        Err(refusal) => outcome((refusal.code, (refusal.code == Code::BadRequest).then_some(refusal.message), shape)),
     }
 }
 

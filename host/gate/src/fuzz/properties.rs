@@ -103,7 +103,7 @@ proptest! {
         let mut shorter = path.clone();
         shorter.remove(at);
         prop_assert!(!template.matches(&shorter), "a parameter took none");
-        let mut joined = path.clone();
+        let mut joined = path;
         joined[at] = String::new();
         prop_assert!(!template.matches(&joined), "a parameter took an empty segment");
     }
