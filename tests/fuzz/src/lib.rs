@@ -28,7 +28,7 @@ const FEW: u64 = 5_000;
 /// Bytes of an input.
 const LONGEST: usize = 4_096;
 /// Inputs that are kept. Enough to start from, few enough to be replayed in no time.
-const KEPT: usize = 400;
+const KEPT: usize = 200;
 
 /// A fuzz target.
 pub struct Target<'a> {

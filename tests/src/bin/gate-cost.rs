@@ -39,6 +39,8 @@ use tokio::io::AsyncWriteExt as _;
 const SIZES: [(usize, usize); 3] = [(1024, 4_000), (64 * 1024, 2_000), (4 * 1024 * 1024, 100)];
 
 fn main() {
+    // Plain reqwest has no ciphers of its own here, and asks for them although nothing is encrypted.
+    tokio_rustls::rustls::crypto::ring::default_provider().install_default().unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     println!(
         "\n{:<34} {:>10} {:>10} {:>10} {:>10}",

@@ -16,6 +16,8 @@ const LEAST_BYTES: usize = 8;
 pub(crate) struct Secrets {
     tokens: Vec<Arc<Token>>,
     words: Words,
+    /// How much of a piece belongs to the next one too: a word may begin in one and end in the other.
+    overlap: usize,
 }
 
 impl Secrets {
@@ -24,7 +26,7 @@ impl Secrets {
         let words =
             tokens.iter().flat_map(|token| token.secrets()).flat_map(|secret| forms::of(secret.expose().as_bytes()));
         let words = Words::new(words.collect());
-        Self { tokens, words }
+        Self { tokens, overlap: words.longest().saturating_sub(1), words }
     }
 
     /// Whether these are the tokens that the forms were made of.
@@ -35,7 +37,8 @@ impl Secrets {
     /// Whether the bytes hold a secret in one of the forms.
     pub(crate) fn are_in(&self, bytes: &[u8]) -> bool {
         !self.tokens.is_empty()
-            && (self.words.are_in(&forms::view(bytes)) || self.short_ones().any(|secret| stands_alone(secret, bytes)))
+            && (forms::any_piece(bytes, self.overlap, |view| self.words.are_in(view))
+                || self.short_ones().any(|secret| stands_alone(secret, bytes)))
     }
 
     /// Secrets with so few letters and digits that only the whole word counts: refresh tokens of 12 characters exist.
