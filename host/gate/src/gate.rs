@@ -56,7 +56,7 @@ impl Gate {
     }
 
     /// The same gate before a network that is none.
-    #[cfg(any(test, fuzzing))]
+    #[cfg(test)]
     pub(crate) fn before(self, fake: crate::network::Fake) -> Result<Self, Refusal> {
         Ok(Self { network: Network::faked(fake)?, ..self })
     }

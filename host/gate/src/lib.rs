@@ -23,7 +23,7 @@
 
 #![forbid(unsafe_code)]
 #![cfg_attr(
-    any(test, fuzzing),
+    test,
     allow(
         clippy::unwrap_used,
         clippy::expect_used,
@@ -34,10 +34,8 @@
 )]
 
 mod fair;
-#[cfg(all(test, not(fuzzing)))]
+#[cfg(test)]
 mod fuzz;
-#[cfg(fuzzing)]
-pub mod fuzz;
 mod gate;
 mod network;
 mod policy;

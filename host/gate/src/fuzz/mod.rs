@@ -1,4 +1,4 @@
-//! Fuzz targets of the gate: functions of bytes that panic where a promise is broken. Built for tests and for cargo-fuzz alone.
+//! Fuzz targets of the gate: functions of bytes that panic where a promise is broken. Built for tests alone.
 //! `tests/fuzz` has the driver, what was kept, and what was run so far.
 
 #![allow(missing_docs, unreachable_pub, reason = "no part of the product")]
@@ -7,10 +7,8 @@ mod addresses;
 mod headers;
 mod ops;
 mod policy;
-#[cfg(test)]
 mod properties;
 mod scan;
-#[cfg(test)]
 mod targets;
 
 use std::collections::BTreeMap;
@@ -29,11 +27,11 @@ use crate::policy::Grant;
 use crate::policy::PublicRule;
 use crate::service::Services;
 
-pub use addresses::addresses;
-pub use headers::headers;
-pub use ops::ops;
-pub use policy::policy;
-pub use scan::scan;
+use addresses::addresses;
+use headers::headers;
+use ops::ops;
+use policy::policy;
+use scan::scan;
 
 /// A token as services make them: letters of both cases, digits, two separators.
 const TOKEN: &str = "ghp_16C7e42F292c6912E7710c838347Ae178B4a";

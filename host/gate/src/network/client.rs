@@ -36,7 +36,7 @@ pub(crate) struct Network {
     tls: ClientConfig,
     clients: Mutex<HashMap<Option<String>, Client>>,
     /// What answers instead of a network, in tests.
-    #[cfg(any(test, fuzzing))]
+    #[cfg(test)]
     fake: Option<super::Fake>,
 }
 
@@ -46,20 +46,20 @@ impl Network {
         Ok(Self {
             tls: tls(extra_roots)?,
             clients: Mutex::default(),
-            #[cfg(any(test, fuzzing))]
+            #[cfg(test)]
             fake: None,
         })
     }
 
     /// A network that is none: every request goes to this function.
-    #[cfg(any(test, fuzzing))]
+    #[cfg(test)]
     pub(crate) fn faked(fake: super::Fake) -> Result<Self, Refusal> {
         Ok(Self { fake: Some(fake), ..Self::new(None)? })
     }
 
     /// Sends a request and reads the whole response, until the deadline.
     pub(crate) async fn send(&self, signed: Signed, deadline: Instant) -> Result<Received, Refusal> {
-        #[cfg(any(test, fuzzing))]
+        #[cfg(test)]
         if let Some(fake) = &self.fake {
             let (target, (status, headers, body)) = (signed.target.clone(), fake(signed));
             return Ok(Received { status, headers, body, target, _made: () });

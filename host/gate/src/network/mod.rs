@@ -13,7 +13,7 @@ use http::HeaderMap;
 use crate::policy::url::Target;
 
 /// Answers a request without a network: status, headers, body.
-#[cfg(any(test, fuzzing))]
+#[cfg(test)]
 pub(crate) type Fake = Box<dyn Fn(crate::sign::Signed) -> (u16, HeaderMap, Vec<u8>) + Send + Sync>;
 
 /// A response as it came: whole and bounded, not yet scanned. It has no `Debug`, `Clone` or `Serialize`; `scan::clean` alone
