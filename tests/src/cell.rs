@@ -22,6 +22,8 @@ pub struct Cell {
     folder: TempDir,
     canary: Canary,
     log: &'static str,
+    /// Where this process's log was when the canary was made: what is older cannot hold it.
+    log_start: usize,
     /// Tokens that a server made, as far as the test saw them.
     watched: Mutex<Vec<Canary>>,
     /// What the test saw. [`Cell::hotcell`] adds the output of each command by itself.
@@ -74,7 +76,8 @@ impl Cell {
 
     fn with(prefix: &str, log: &'static str) -> Self {
         let folder = tempfile::Builder::new().prefix("hotcell-test-").tempdir().unwrap();
-        Self { folder, canary: Canary::new(prefix), log, watched: Mutex::default(), sinks: Sinks::default() }
+        let (log_start, canary) = (Log::length(), Canary::new(prefix));
+        Self { folder, canary, log, log_start, watched: Mutex::default(), sinks: Sinks::default() }
     }
 
     /// The token of this test.
@@ -170,7 +173,7 @@ impl Cell {
 
     /// Where the canary is that should be nowhere.
     pub fn search(&self) -> Vec<String> {
-        self.sinks.keep("the log of the test's own process, at TRACE", Log::so_far());
+        self.sinks.keep("the log of the test's own process, at TRACE", Log::since(self.log_start));
         let places = self.places();
         let folders = [places.config.as_path(), &places.state, &places.cache, self.path()];
         let watched = self.watched.lock().unwrap();

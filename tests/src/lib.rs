@@ -16,6 +16,7 @@
 
 mod canary;
 mod cell;
+pub mod corpus;
 mod jupyter;
 mod logs;
 mod mcp;
@@ -34,6 +35,7 @@ pub use mcp::Got;
 pub use mcp::Revision;
 pub use mcp::Serving;
 pub use run::Embedded;
+pub use run::Lines;
 pub use scene::Scene;
 pub use scene::asks;
 pub use scene::is;

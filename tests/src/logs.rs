@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::OnceLock;
 
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::filter::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
 /// What was logged so far, by whatever in this process.
@@ -20,7 +20,8 @@ impl Log {
         LOG.get_or_init(|| {
             let log = Self::default();
             tracing_subscriber::fmt()
-                .with_max_level(LevelFilter::TRACE)
+                // Each call of WASI is a line at TRACE, and guests that make millions would be measured by their log.
+                .with_env_filter(EnvFilter::new("trace,wasmtime_wasi=debug"))
                 .with_ansi(false)
                 .with_writer(log.clone())
                 .init();
@@ -28,9 +29,14 @@ impl Log {
         })
     }
 
-    /// What it holds; nothing if it was never started.
-    pub(crate) fn so_far() -> Vec<u8> {
-        LOG.get().map(|log| log.0.lock().unwrap().clone()).unwrap_or_default()
+    /// How long it is.
+    pub(crate) fn length() -> usize {
+        LOG.get().map(|log| log.0.lock().unwrap().len()).unwrap_or_default()
+    }
+
+    /// What it holds from there on; nothing if it was never started.
+    pub(crate) fn since(start: usize) -> Vec<u8> {
+        LOG.get().map(|log| log.0.lock().unwrap()[start..].to_vec()).unwrap_or_default()
     }
 }
 

@@ -67,8 +67,14 @@ impl<'a> Embedded<'a> {
     /// Opens a host with this configuration, and makes a store.
     pub fn new(cell: &'a Cell, config: &str) -> Self {
         cell.config(config);
+        let hotcell = Self::open(cell);
+        hotcell.host.make_store(&Key::KeyFile(cell.key_file())).unwrap();
+        hotcell
+    }
+
+    /// Opens a host in a cell that has a configuration: one more beside others.
+    pub fn open(cell: &'a Cell) -> Self {
         let host = Host::open(&cell.places(), Box::new(KeyFile(cell.key_file()))).unwrap();
-        host.make_store(&Key::KeyFile(cell.key_file())).unwrap();
         Self { cell, host, lines: Arc::default() }
     }
 
@@ -87,6 +93,14 @@ impl<'a> Embedded<'a> {
         self.host.examine(&package).unwrap();
         let granted = Granted::all_of(&package.manifest, package.digest, jiff::Timestamp::now());
         self.host.install(&package, granted).unwrap();
+    }
+
+    /// Installs a component that is not a file, unless Hotcell refuses it.
+    pub fn try_install(&self, component: Vec<u8>, manifest: &str) -> Result<(), Refusal> {
+        let package = Package::new(component, Some((manifest, "hotcell.toml")))?;
+        self.host.examine(&package)?;
+        let granted = Granted::all_of(&package.manifest, package.digest, jiff::Timestamp::now());
+        self.host.install(&package, granted)
     }
 
     /// Calls an action.

@@ -62,6 +62,12 @@ impl Gate {
         Ok(gate)
     }
 
+    /// The same gate before a network that is none.
+    #[cfg(test)]
+    pub(crate) fn before(self, fake: crate::network::Fake) -> Result<Self, Refusal> {
+        Ok(Self { network: Network::faked(fake)?, ..self })
+    }
+
     /// One request of a guest, top to bottom.
     pub(crate) async fn send(
         &self,
@@ -73,7 +79,8 @@ impl Gate {
         let holds_secret = self.secret_in(&asked)?;
         trace.asked(&asked, holds_secret);
         // Policy before the verdict on secrets: what is refused anyway must not tell whether it held one (threat E12).
-        let mut allowed = policy::check(&self.services, grant, asked)?;
+        let mut allowed = policy::check(&self.services, grant, asked)
+            .map_err(|refusal| if holds_secret { unquoted(refusal.code) } else { refusal })?;
         self.choose_scope(&mut allowed);
         trace.allowed(&allowed);
         let service = allowed.terms.service.clone().unwrap_or_default();
@@ -204,6 +211,16 @@ fn secret_in_request() -> Refusal {
         Code::LeakStopped,
         "the tool's request held a credential: the call was ended, and the tool is suspended",
         "find out where the tool got it: an argument, or a server that gives it back in an odd form (hotcell audit)",
+    )
+}
+
+/// The refusal of a request that nothing allows and that holds a secret: the same code as without, so that the tool learns
+/// nothing, and none of the request's words.
+fn unquoted(code: Code) -> Refusal {
+    Refusal::new(
+        code,
+        "the tool's request is not granted, and holds a credential, so that nothing of it is shown",
+        "find out where the tool got it: an argument, or a server that gives it back in an odd form",
     )
 }
 

@@ -34,6 +34,8 @@
 )]
 
 mod fair;
+#[cfg(test)]
+mod fuzz;
 mod gate;
 mod network;
 mod policy;

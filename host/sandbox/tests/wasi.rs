@@ -19,43 +19,6 @@ use hotcell_protocol::limits;
 use serde_json::json;
 use support::*;
 
-const CLOCK: &str = r#"(import "wasi:clocks/monotonic-clock@0.2.6" (instance $clock
-    (export "now" (func (result u64))) (export "resolution" (func (result u64)))))"#;
-
-const POLL: &str = r#"
-    (import "wasi:io/poll@0.2.6" (instance $poll
-        (export "pollable" (type $p (sub resource)))
-        (export "[method]pollable.block" (func (param "self" (borrow $p))))))
-    (alias export $poll "pollable" (type $pollable))
-    (import "wasi:clocks/monotonic-clock@0.2.6" (instance $clock
-        (alias outer 1 $pollable (type $outer)) (export "pollable" (type $p (eq $outer)))
-        (export "subscribe-duration" (func (param "when" u64) (result (own $p))))))"#;
-
-/// `stdout` and `stderr` with `output-stream.write` and `check-write`, `stdin` with `input-stream.blocking-read`.
-const STREAMS: &str = r#"
-    (import "wasi:io/error@0.2.6" (instance $errors (export "error" (type (sub resource)))))
-    (alias export $errors "error" (type $error))
-    (import "wasi:io/streams@0.2.6" (instance $streams
-        (alias outer 1 $error (type $outer)) (export "error" (type $error (eq $outer)))
-        (type $failed' (variant (case "last-operation-failed" (own $error)) (case "closed")))
-        (export "stream-error" (type $failed (eq $failed')))
-        (export "output-stream" (type $out (sub resource)))
-        (export "input-stream" (type $in (sub resource)))
-        (export "[method]output-stream.write" (func (param "self" (borrow $out)) (param "contents" (list u8)) (result (result (error $failed)))))
-        (export "[method]output-stream.write-zeroes" (func (param "self" (borrow $out)) (param "len" u64) (result (result (error $failed)))))
-        (export "[method]input-stream.blocking-read" (func (param "self" (borrow $in)) (param "len" u64) (result (result (list u8) (error $failed)))))))
-    (alias export $streams "output-stream" (type $output))
-    (alias export $streams "input-stream" (type $input))
-    (import "wasi:cli/stdout@0.2.6" (instance $stdout
-        (alias outer 1 $output (type $outer)) (export "output-stream" (type $out (eq $outer)))
-        (export "get-stdout" (func (result (own $out))))))
-    (import "wasi:cli/stderr@0.2.6" (instance $stderr
-        (alias outer 1 $output (type $outer)) (export "output-stream" (type $out (eq $outer)))
-        (export "get-stderr" (func (result (own $out))))))
-    (import "wasi:cli/stdin@0.2.6" (instance $stdin
-        (alias outer 1 $input (type $outer)) (export "input-stream" (type $in (eq $outer)))
-        (export "get-stdin" (func (result (own $in))))))"#;
-
 /// Prints `bytes` bytes of memory from 64 on, `times` times, to standard output or error.
 fn printing(stream: &str, data: &str, bytes: usize, times: usize) -> Vec<u8> {
     importing(
@@ -241,10 +204,6 @@ async fn c7_small_host_calls_without_end_end_at_the_processor_time() {
         r#"(import "host" "now" (func $now (result i64))) (func (export "run") (loop (drop (call $now)) (br 0)))"#;
     ends_in(Code::DeadlineExceeded, &importing(CLOCK, &[("now", r#"$clock "now""#)], code, RUN)).await;
 }
-
-const SLEEP: [(&str, &str); 2] =
-    [("after", r#"$clock "subscribe-duration""#), ("block", r#"$poll "[method]pollable.block""#)];
-const IMPORT_SLEEP: &str = r#"(import "host" "after" (func $after (param i64) (result i32))) (import "host" "block" (func $block (param i32)))"#;
 
 #[tokio::test]
 async fn c8_sleeping_for_ever_ends_at_the_deadline_and_costs_no_processor_time() {

@@ -19,7 +19,7 @@ struct Command {
     run: fn(&[String]) -> Done,
 }
 
-const COMMANDS: [Command; 7] = [
+const COMMANDS: [Command; 9] = [
     Command {
         name: "demo",
         takes: "[--] [ARGS…]",
@@ -75,9 +75,27 @@ const COMMANDS: [Command; 7] = [
         run: guests::hotcell,
     },
     Command {
+        name: "hostile",
+        takes: "[NAME]",
+        about: "run the corpus of hostile guests and servers, and show what each ended in, took and cost",
+        more: "\x20 NAME  an id (C3a), or a part of a name: these rows alone\n\n\
+               Fails if a row does not end as its table says. `cargo x test` runs the same rows.",
+        run: test::hostile,
+    },
+    Command {
+        name: "fuzz",
+        takes: "[TARGET] [SECONDS]",
+        about: "feed mutated inputs to a target (or to each), for so many seconds (default: 10)",
+        more: "\x20 TARGET  addresses, headers, manifest, ops, policy, scan or values\n\n\
+               In release mode. Inputs that show something new are kept in tests/fuzz/corpus, which `cargo x test`\n\
+               replays; a find is kept in tests/fuzz/finds and fails the command. tests/fuzz/STATUS.md says what was\n\
+               run so far.",
+        run: test::fuzz,
+    },
+    Command {
         name: "figures",
         takes: "",
-        about: "measure: raw wasmtime against a call, whole processes, memory",
+        about: "measure: raw wasmtime against a call, whole processes, memory, the gate's share of a request",
         more: "",
         run: test::figures,
     },

@@ -8,6 +8,7 @@ use crate::lint;
 use crate::places;
 use crate::run::Done;
 use crate::run::output;
+use crate::run::passed_on;
 use crate::run::shown;
 use crate::say;
 use crate::servers;
@@ -61,6 +62,57 @@ fn documentation_and_sdk() -> Done {
     shown(tests.env("CARGO_TARGET_DIR", places::guests_target().join("host")))
 }
 
+/// `cargo x hostile`
+pub(crate) fn hostile(args: &[String]) -> Done {
+    if let [_, second, ..] = args {
+        return Err(commands::wrong("hostile", second));
+    }
+    guests::build(&[])?;
+    say::step("building hotcell and the corpus");
+    let packages = ["--package", "hotcell", "--package", "hotcell-tests", "--bins"];
+    shown(places::cargo().arg("build").args(packages))?;
+    let mut run = program("debug", "hostile");
+    passed_on(run.args(args).current_dir(places::root()).env("HOTCELL_GUESTS", places::guests()))
+}
+
+/// Fuzz targets. Each is a test, `fuzz_NAME`, that goes on for as long as it is told.
+const TARGETS: [&str; 7] = ["addresses", "headers", "manifest", "ops", "policy", "scan", "values"];
+/// The packages that have them. Always all, so that what is under them is built once.
+const PACKAGES: [&str; 6] = ["--package", "hotcell-gate", "--package", "hotcell-sandbox", "--package", "hotcell-tests"];
+
+/// `cargo x fuzz`
+pub(crate) fn fuzz(args: &[String]) -> Done {
+    let (wanted, seconds) = match args {
+        [] => (None, "10"),
+        [one] if one.parse::<u64>().is_ok() => (None, one.as_str()),
+        [target] => (Some(target), "10"),
+        [target, seconds] if seconds.parse::<u64>().is_ok() => (Some(target), seconds.as_str()),
+        [.., last] => return Err(commands::wrong("fuzz", last)),
+    };
+    if let Some(unknown) = wanted.filter(|wanted| !TARGETS.contains(&wanted.as_str())) {
+        return Err(commands::wrong("fuzz", unknown));
+    }
+    say::step("building the targets in release mode (the first time takes several minutes)");
+    for name in TARGETS.iter().filter(|name| wanted.is_none_or(|wanted| wanted == *name)) {
+        let mut tests = places::cargo();
+        tests.args(["test", "--quiet", "--release"]).args(PACKAGES).args([
+            "--lib",
+            "--test",
+            "fuzz",
+            "--test",
+            "fuzz_manifest",
+        ]);
+        tests.args(["--", "--nocapture", &format!("fuzz_{name}")]);
+        shown(tests.env("HOTCELL_FUZZ_SECONDS", seconds))?;
+    }
+    Ok(())
+}
+
+/// A program of this build.
+fn program(profile: &str, name: &str) -> Command {
+    Command::new(places::target().join(profile).join(format!("{name}{}", std::env::consts::EXE_SUFFIX)))
+}
+
 /// `cargo x figures`
 pub(crate) fn figures(args: &[String]) -> Done {
     if let [first, ..] = args {
@@ -68,22 +120,17 @@ pub(crate) fn figures(args: &[String]) -> Done {
     }
     guests::build(&[])?;
     say::step("building in release mode (the first time takes several minutes)");
-    let packages = [
+    shown(places::cargo().args([
+        "build",
+        "--release",
         "--package",
-        "hotcell",
-        "--bin",
         "hotcell",
         "--package",
         "hotcell-tests",
-        "--bin",
-        "figures",
-        "--bin",
-        "figures_mcp",
-    ];
-    shown(places::cargo().args(["build", "--release"]).args(packages))?;
-    for name in ["figures", "figures_mcp"] {
-        let program = places::target().join("release").join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
-        shown(Command::new(program).current_dir(places::root()).env("HOTCELL_GUESTS", places::guests()))?;
+        "--bins",
+    ]))?;
+    for name in ["figures", "figures_mcp", "gate-cost"] {
+        shown(program("release", name).current_dir(places::root()).env("HOTCELL_GUESTS", places::guests()))?;
     }
     Ok(())
 }
@@ -99,5 +146,8 @@ mod tests {
             assert!(failed.code == 2 && failed.what.contains(wrong), "{failed:?}");
         }
         assert_eq!(figures(&["--fast".to_owned()]).unwrap_err().code, 2);
+        let three = ["a", "b", "c"].map(str::to_owned);
+        assert_eq!((hostile(&three).unwrap_err().code, fuzz(&three).unwrap_err().code), (2, 2));
+        assert_eq!(fuzz(&["no-such-target".to_owned()]).unwrap_err().code, 2);
     }
 }

@@ -35,16 +35,35 @@ const IDLE_CONNECTIONS: usize = 8;
 pub(crate) struct Network {
     tls: ClientConfig,
     clients: Mutex<HashMap<Option<String>, Client>>,
+    /// What answers instead of a network, in tests.
+    #[cfg(test)]
+    fake: Option<super::Fake>,
 }
 
 impl Network {
     /// A network that trusts the bundled certificate authorities, and those in `extra_roots` (PEM).
     pub(crate) fn new(extra_roots: Option<&[u8]>) -> Result<Self, Refusal> {
-        Ok(Self { tls: tls(extra_roots)?, clients: Mutex::default() })
+        Ok(Self {
+            tls: tls(extra_roots)?,
+            clients: Mutex::default(),
+            #[cfg(test)]
+            fake: None,
+        })
+    }
+
+    /// A network that is none: every request goes to this function.
+    #[cfg(test)]
+    pub(crate) fn faked(fake: super::Fake) -> Result<Self, Refusal> {
+        Ok(Self { fake: Some(fake), ..Self::new(None)? })
     }
 
     /// Sends a request and reads the whole response, until the deadline.
     pub(crate) async fn send(&self, signed: Signed, deadline: Instant) -> Result<Received, Refusal> {
+        #[cfg(test)]
+        if let Some(fake) = &self.fake {
+            let (target, (status, headers, body)) = (signed.target.clone(), fake(signed));
+            return Ok(Received { status, headers, body, target, _made: () });
+        }
         let origin = signed.target.origin.to_string();
         timeout_at(deadline, self.exchange(signed, &origin)).await.unwrap_or_else(|_| {
             Err(Refusal::new(

@@ -12,6 +12,10 @@ use http::HeaderMap;
 
 use crate::policy::url::Target;
 
+/// Answers a request without a network: status, headers, body.
+#[cfg(test)]
+pub(crate) type Fake = Box<dyn Fn(crate::sign::Signed) -> (u16, HeaderMap, Vec<u8>) + Send + Sync>;
+
 /// A response as it came: whole and bounded, not yet scanned. It has no `Debug`, `Clone` or `Serialize`; `scan::clean` alone
 /// turns it into an answer.
 pub(crate) struct Received {

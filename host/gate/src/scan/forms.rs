@@ -15,8 +15,36 @@ use super::search::WINDOW;
 /// Bytes that are wiped.
 pub(super) type Wiped = Zeroizing<Vec<u8>>;
 
+/// Bytes of a text that are looked at together: the view of so many stays in a core's own cache, and is all that is wiped.
+pub(super) const PIECE: usize = 32 * 1024;
+
 /// The view: letters and digits, in lower case.
-pub(super) fn view(bytes: &[u8]) -> Wiped {
+fn view(bytes: &[u8]) -> Wiped {
+    let mut out = Zeroizing::new(vec![0; bytes.len()]);
+    let length = write(bytes, &mut out);
+    out.truncate(length);
+    out
+}
+
+/// Whether a piece of the text's view passes a look. Each piece begins with the last `overlap` bytes of the one before: what
+/// is no longer than that and one byte more is in one piece as a whole.
+pub(super) fn any_piece(text: &[u8], overlap: usize, found: impl Fn(&[u8]) -> bool) -> bool {
+    let room = if text.len() > PIECE { PIECE + overlap } else { text.len() };
+    let mut buffer = Zeroizing::new(vec![0; room]);
+    let mut kept = 0;
+    for piece in text.chunks(PIECE) {
+        let length = kept + write(piece, buffer.get_mut(kept..).unwrap_or_default());
+        if found(buffer.get(..length).unwrap_or_default()) {
+            return true;
+        }
+        kept = overlap.min(length);
+        buffer.copy_within(length - kept..length, 0);
+    }
+    false
+}
+
+/// Writes the view of some bytes, for which there must be room. Returns its length.
+fn write(bytes: &[u8], out: &mut [u8]) -> usize {
     // 0 for what is left out. A table instead of conditions: the pass takes one step a byte, whatever the text is.
     const KEPT: [u8; 256] = {
         let mut table = [0; 256];
@@ -30,7 +58,6 @@ pub(super) fn view(bytes: &[u8]) -> Wiped {
         }
         table
     };
-    let mut out = Zeroizing::new(vec![0; bytes.len()]);
     let mut length = 0;
     for byte in bytes {
         let kept = KEPT.get(usize::from(*byte)).copied().unwrap_or(0);
@@ -39,8 +66,7 @@ pub(super) fn view(bytes: &[u8]) -> Wiped {
         }
         length += usize::from(kept != 0);
     }
-    out.truncate(length);
-    out
+    length
 }
 
 /// All forms of a secret as they stand in the view. Empty if it has too few letters and digits to be told from chance.

@@ -51,6 +51,11 @@ impl Words {
         Self { words, jumps, ends }
     }
 
+    /// Bytes of the longest word.
+    pub(super) fn longest(&self) -> usize {
+        self.words.iter().map(|word| word.len()).max().unwrap_or(0)
+    }
+
     /// Whether the text holds one of the words.
     pub(super) fn are_in(&self, text: &[u8]) -> bool {
         if self.words.is_empty() {

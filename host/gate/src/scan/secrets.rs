@@ -22,6 +22,8 @@ pub(crate) struct Secrets {
     /// Passwords inside of what is stored for HTTP's Basic scheme.
     passwords: Vec<Wiped>,
     words: Words,
+    /// How much of a piece belongs to the next one too: a word may begin in one and end in the other.
+    overlap: usize,
 }
 
 impl Secrets {
@@ -31,7 +33,7 @@ impl Secrets {
         let passwords: Vec<Wiped> = secrets().filter_map(password).collect();
         let all = secrets().chain(passwords.iter().map(|password| password.as_slice()));
         let words = Words::new(all.flat_map(forms::of).collect());
-        Self { words, passwords, tokens }
+        Self { overlap: words.longest().saturating_sub(1), words, passwords, tokens }
     }
 
     /// Whether these are the tokens that the forms were made of.
@@ -52,7 +54,8 @@ impl Secrets {
     }
 
     fn stand_in(&self, bytes: &[u8]) -> bool {
-        self.words.are_in(&forms::view(bytes)) || self.short_ones().any(|secret| stands_alone(secret, bytes))
+        forms::any_piece(bytes, self.overlap, |view| self.words.are_in(view))
+            || self.short_ones().any(|secret| stands_alone(secret, bytes))
     }
 
     /// Secrets with so few letters and digits that only the whole word counts: refresh tokens of 12 characters exist.

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test file uses a part of it")]
 
+mod wat_guests;
+
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -23,6 +25,7 @@ use hotcell_sandbox::Options;
 use hotcell_sandbox::Sandbox;
 use serde_json::Value;
 use serde_json::json;
+pub use wat_guests::*;
 
 /// An outside that keeps what it was told, and answers what it is given.
 pub struct Recorder {
@@ -73,62 +76,6 @@ impl Outside for Recorder {
 
 pub fn sandbox() -> Sandbox {
     Sandbox::new(&Options { concurrent_calls: 8 }).unwrap()
-}
-
-/// A component of one core module, whose functions are lifted by `lifts`.
-pub fn component(module: &str, lifts: &str) -> Vec<u8> {
-    wat::parse_str(format!("(component (core module $m {module}) (core instance $i (instantiate $m)) {lifts})"))
-        .unwrap()
-}
-
-/// A component whose one action `run` takes and returns nothing.
-pub fn running(module: &str) -> Vec<u8> {
-    component(module, r#"(func (export "run") (canon lift (core func $i "run")))"#)
-}
-
-/// A component that imports: `imports` declares instances, each of `lowered` is a core name and a function of one of
-/// them (`$clock "now"`), `more` defines further core functions by name, and `code` is the core module that calls them
-/// from `host`. It shares a memory of four pages with an allocator in its upper half.
-pub fn importing(imports: &str, lowered: &[(&str, &str)], code: &str, lifts: &str) -> Vec<u8> {
-    let lower = |(name, function): &(&str, &str)| {
-        format!(
-            r#"(core func ${name} (canon lower (func {function}) (memory (core memory $mem "memory")) (realloc (core func $mem "realloc"))))"#
-        )
-    };
-    let lowers: String = lowered.iter().map(lower).collect();
-    let exports: String = lowered.iter().map(|(name, _)| format!(r#"(export "{name}" (func ${name}))"#)).collect();
-    wat::parse_str(format!(
-        r#"(component {imports}
-        (core module $memory (memory (export "memory") 4) (global $next (mut i32) (i32.const 131072))
-            (func (export "realloc") (param i32 i32 i32 i32) (result i32) (local $at i32)
-                (local.set $at (i32.and (i32.add (global.get $next) (i32.const 7)) (i32.const -8)))
-                (global.set $next (i32.add (local.get $at) (local.get 3))) (local.get $at)))
-        (core instance $mem (instantiate $memory))
-        {lowers}
-        (core module $m (import "mem" "memory" (memory 4)) {code})
-        (core instance $i (instantiate $m (with "mem" (instance $mem)) (with "host" (instance {exports}))))
-        {lifts})"#
-    ))
-    .unwrap()
-}
-
-/// The lift of `run: func() -> u32`.
-pub const RUN_U32: &str = r#"(func (export "run") (result u32) (canon lift (core func $i "run")))"#;
-/// The lift of `run: func()`.
-pub const RUN: &str = r#"(func (export "run") (canon lift (core func $i "run")))"#;
-
-/// A tool that works: what must still run after every attack.
-pub fn good() -> Vec<u8> {
-    component(
-        r#"(memory (export "memory") 1) (data (i32.const 16) "hello") (global $calls (mut i32) (i32.const 0))
-           (func (export "run") (result i32)
-             (global.set $calls (i32.add (global.get $calls) (i32.const 1)))
-             (i32.store (i32.const 0) (i32.const 16)) (i32.store (i32.const 4) (i32.const 5)) (i32.const 0))
-           (func (export "calls") (result i32)
-             (global.set $calls (i32.add (global.get $calls) (i32.const 1))) (global.get $calls))"#,
-        r#"(func (export "run") (result string) (canon lift (core func $i "run") (memory (core memory $i "memory"))))
-           (func (export "calls") (result u32) (canon lift (core func $i "calls")))"#,
-    )
 }
 
 pub fn limits() -> Limits {
