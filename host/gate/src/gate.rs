@@ -78,9 +78,12 @@ impl Gate {
     ) -> Result<Answer, Refusal> {
         let holds_secret = self.secret_in(&asked)?;
         trace.asked(&asked, holds_secret);
-        // Policy before the verdict on secrets: what is refused anyway must not tell whether it held one (threat E12).
-        let mut allowed = policy::check(&self.services, grant, asked)
-            .map_err(|refusal| if holds_secret { unquoted(refusal.code) } else { refusal })?;
+        // Policy before the verdict on secrets: what is refused anyway must not tell whether it held one (threat E12). Only a
+        // refusal that would quote the secret itself, as a host's name, is worded otherwise.
+        let mut allowed = policy::check(&self.services, grant, asked).map_err(|refusal| {
+            let quotes = [&refusal.message, &refusal.hint].iter().any(|text| self.holds_secret(text.as_bytes()));
+            if holds_secret && quotes { unquoted(refusal.code) } else { refusal }
+        })?;
         self.choose_scope(&mut allowed);
         trace.allowed(&allowed);
         let service = allowed.terms.service.clone().unwrap_or_default();

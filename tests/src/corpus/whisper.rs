@@ -21,7 +21,7 @@ const LIFT: &str = r#"(func (export "run") (param "url" string) (param "body" st
     (canon lift (core func $i "run") (memory (core memory $mem "memory")) (realloc (core func $mem "realloc"))))"#;
 const MANIFEST: &str = "name = \"whisper\"\nversion = \"1\"\n[actions.run]\nservices = { upstream = [\"use\"] }\n";
 
-/// Lets it POST this body to this URL. Gives the refusal behind the guest's error, if there was one.
+/// Lets it POST this body to this URL. Gives the refusal that ended the call, or the one behind the guest's error, if there was one.
 ///
 /// The arguments are what the agent says, and would be refused with a token in them: each byte goes with its lowest bit
 /// turned, and the guest turns it back.
@@ -29,6 +29,10 @@ pub async fn sends(hotcell: &Embedded<'_>, url: &str, body: &str) -> Option<Code
     let turned = |text: &str| text.bytes().map(|byte| char::from(byte ^ 1)).collect::<String>();
     hotcell.try_install(sending("", CODE, LIFT), MANIFEST).unwrap();
     let called = hotcell.call("whisper", "run", json!({"url": turned(url), "body": turned(body)})).await.unwrap();
+    if let hotcell_protocol::Verdict::Refused(refusal) = called.outcome.verdict {
+        // The call was ended: the guest got no answer at all.
+        return Some(refusal.code);
+    }
     assert!(matches!(called.outcome.verdict, hotcell_protocol::Verdict::Returned(_)), "{:?}", called.outcome);
     called.refusals.first().map(|refusal| refusal.code)
 }
