@@ -26,6 +26,7 @@ use serde_json::Value;
 
 use crate::Granted;
 use crate::Host;
+use crate::random;
 use crate::record::Line;
 
 /// A call, as an agent or a person asks for it.
@@ -227,9 +228,7 @@ fn secret_argument() -> Refusal {
 
 /// 128 random bits.
 fn new_id() -> Result<String, Refusal> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).map_err(|_| Refusal::internal("the system has no random numbers"))?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(random::bytes::<16>()?.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 #[derive(Serialize)]

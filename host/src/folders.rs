@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 use std::time::Instant;
 
+use crate::random;
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use cap_std::fs::OpenOptions;
@@ -260,8 +261,7 @@ pub(crate) fn own_key(dir: &Dir, name: &str) -> Result<[u8; 32], Refusal> {
             Refusal::new(Code::StoreUnavailable, format!("{name} is damaged"), "delete it: it is made anew")
         });
     }
-    let mut key = [0; 32];
-    getrandom::fill(&mut key).map_err(|_| Refusal::internal("the system has no random numbers"))?;
+    let key = *random::bytes()?;
     replace_file(dir, name, &key)?;
     Ok(key)
 }

@@ -38,9 +38,11 @@ mod folders;
 mod host;
 mod keys;
 mod mcp;
+mod random;
 pub mod record;
 mod signature;
 mod signed_in;
+mod stop;
 mod strikes;
 
 pub use call::Called;

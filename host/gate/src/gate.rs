@@ -81,8 +81,8 @@ impl Gate {
         // Policy before the verdict on secrets: what is refused anyway must not tell whether it held one (threat E12). Only a
         // refusal that would quote the secret itself, as a host's name, is worded otherwise.
         let mut allowed = policy::check(&self.services, grant, asked).map_err(|refusal| {
-            let quotes = [&refusal.message, &refusal.hint].iter().any(|text| self.holds_secret(text.as_bytes()));
-            if holds_secret && quotes { unquoted(refusal.code) } else { refusal }
+            let quoted = || [&refusal.message, &refusal.hint].iter().any(|text| self.holds_secret(text.as_bytes()));
+            if holds_secret && quoted() { unquoted(refusal.code) } else { refusal }
         })?;
         self.choose_scope(&mut allowed);
         trace.allowed(&allowed);

@@ -29,6 +29,7 @@ use crate::Called;
 use crate::Host;
 use crate::Request;
 use crate::Watcher;
+use crate::stop;
 
 pub(super) async fn call(host: &Host, args: &args::Call) -> Result<Exit, Refusal> {
     let arguments = read_arguments(host, args)?;
@@ -44,7 +45,7 @@ pub(super) async fn call(host: &Host, args: &args::Call) -> Result<Exit, Refusal
     let called = tokio::select! {
         called = crate::call(host, request, watcher) => called?,
         // The call is dropped, which ends the guest and puts what it sent until now on record.
-        () = interrupted() => return Err(stopped()),
+        () = stop::stopped() => return Err(given_up()),
     };
     shown.finish();
     if args.report {
@@ -112,25 +113,12 @@ fn refuse_too_long(host: &Host, args: &args::Call) -> Result<(), Refusal> {
     }
 }
 
-fn stopped() -> Refusal {
+fn given_up() -> Refusal {
     Refusal::new(
         Code::DeadlineExceeded,
         "the call was stopped",
         "what it sent until then may have been done: hotcell audit shows it",
     )
-}
-
-/// Ctrl-C, or the system's polite request to end.
-async fn interrupted() {
-    #[cfg(unix)]
-    if let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-        tokio::select! {
-            _ = tokio::signal::ctrl_c() => {}
-            _ = terminate.recv() => {}
-        }
-        return;
-    }
-    drop(tokio::signal::ctrl_c().await);
 }
 
 /// Lines of a tool that wait to be shown.

@@ -29,6 +29,7 @@ use crate::cli::Exit;
 use crate::cli::args;
 use crate::cli::output;
 use crate::folders;
+use crate::random;
 use server::Server;
 
 /// What each token of the demonstration starts with, so that the prober knows what to look for.
@@ -131,9 +132,7 @@ fn finish(args: &args::Demo, report: &Report) -> Result<Exit, Refusal> {
 
 /// 256 random bits behind the marker.
 fn new_token() -> Result<String, Refusal> {
-    let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes).map_err(|_| Refusal::internal("the system has no random numbers"))?;
-    Ok(bytes.iter().fold(MARKER.to_owned(), |token, byte| format!("{token}{byte:02x}")))
+    Ok(random::bytes::<32>()?.iter().fold(MARKER.to_owned(), |token, byte| format!("{token}{byte:02x}")))
 }
 
 fn open_host(folder: &Path, server: &Server) -> Result<Host, Refusal> {

@@ -31,6 +31,7 @@ use serde_json::json;
 use super::answer::shown;
 use super::menu::Dish;
 use crate::config::Writes;
+use crate::random;
 
 /// The one question of a call.
 const QUESTION: &str = "approval";
@@ -60,7 +61,8 @@ impl Approvals {
     /// # Errors
     /// [`Code::Internal`] without random numbers.
     pub(super) fn new() -> Result<Self, Refusal> {
-        let codec = RequestStateCodec::try_new(random()?).map_err(|_| Refusal::internal("a key is too short"))?;
+        let codec =
+            RequestStateCodec::try_new(*random::bytes::<32>()?).map_err(|_| Refusal::internal("a key is too short"))?;
         Ok(Self { codec, used: Mutex::default() })
     }
 
@@ -98,7 +100,7 @@ impl Approvals {
     fn ask(&self, dish: &Dish, arguments: &Value, bound: &[u8]) -> Result<Approval, Refusal> {
         let question = InputRequest::Elicitation(ElicitRequest::new(question(dish, arguments)?));
         let options = SealOptions::new().associated_data(bound).ttl(limits::MCP_APPROVAL);
-        let state = self.codec.seal_with(&random()?, &options);
+        let state = self.codec.seal_with(&*random::bytes::<32>()?, &options);
         let questions = [(QUESTION.to_owned(), question)].into();
         Ok(Approval::Ask(Box::new(InputRequiredResult::new(Some(questions), Some(state)))))
     }
@@ -176,12 +178,6 @@ fn read(answer: &ElicitResult) -> Result<Approval, Refusal> {
     if yes && answer.action == ElicitationAction::Accept { Ok(Approval::Given) } else { Err(said_no()) }
 }
 
-pub(super) fn random() -> Result<[u8; 32], Refusal> {
-    let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes).map_err(|_| Refusal::internal("the system has no random numbers"))?;
-    Ok(bytes)
-}
-
 fn said_no() -> Refusal {
     let hint = "do not call it again by yourself: ask the person what they want instead";
     Refusal::new(Code::NotApproved, "the person did not approve this call, so it did not run", hint)
@@ -220,7 +216,7 @@ mod tests {
         let approvals = Approvals::new().unwrap();
         let seal = |bound: &[u8]| {
             let options = SealOptions::new().associated_data(bound).ttl(limits::MCP_APPROVAL);
-            approvals.codec.seal_with(&random().unwrap(), &options)
+            approvals.codec.seal_with(&*random::bytes::<32>().unwrap(), &options)
         };
         let state = seal(b"this");
         assert_eq!(approvals.once(&state, b"that").unwrap_err().code, Code::NotApproved);

@@ -9,6 +9,7 @@ use hotcell_protocol::Refusal;
 use zeroize::Zeroizing;
 
 use crate::folders;
+use crate::random;
 
 /// The file's name in the state folder.
 const FILE: &str = "serve.token";
@@ -31,8 +32,7 @@ impl Bearer {
             let kept = std::str::from_utf8(&bytes).ok().and_then(|text| text.trim_end().parse().ok());
             return kept.map(|digest| (Self(digest), None)).ok_or_else(broken);
         }
-        let mut bytes = Zeroizing::new([0; 32]);
-        getrandom::fill(&mut *bytes).map_err(|_| Refusal::internal("the system has no random numbers"))?;
+        let bytes = random::bytes::<32>()?;
         let token = Zeroizing::new(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(*bytes)));
         let digest = Digest::of(token.as_bytes());
         folders::replace_file(state, FILE, format!("{digest}\n").as_bytes())?;

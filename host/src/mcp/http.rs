@@ -34,6 +34,7 @@ pub(crate) use super::bearer::Bearer;
 use super::guard;
 use super::guard::Names;
 use crate::config::Serve;
+use crate::stop::stopped;
 
 /// Where MCP is.
 const PATH: &str = "/mcp";
@@ -150,25 +151,4 @@ async fn ready(State(server): State<Server>) -> Response {
         Ok(()) => "ready\n".into_response(),
         Err(refusal) => (StatusCode::SERVICE_UNAVAILABLE, format!("{}\n", refusal.code)).into_response(),
     }
-}
-
-/// Waits until the process is told to stop: Ctrl-C, or SIGTERM where there is one.
-pub(super) async fn stopped() {
-    let ctrl_c = async {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    };
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::SignalKind;
-        use tokio::signal::unix::signal;
-        let Ok(mut terminate) = signal(SignalKind::terminate()) else { return ctrl_c.await };
-        tokio::select! {
-            () = ctrl_c => {}
-            _ = terminate.recv() => {}
-        }
-    }
-    #[cfg(not(unix))]
-    ctrl_c.await;
 }

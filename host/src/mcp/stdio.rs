@@ -17,7 +17,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::Server;
-use super::http::stopped;
+use crate::stop::stopped;
 
 /// Serves one client until it closes standard input, or until the process is told to stop.
 ///

@@ -46,10 +46,10 @@ use tokio::time::timeout;
 
 use super::approve::bound;
 use super::approve::is_stateless;
-use super::approve::random;
 use super::menu::Dish;
 use crate::Called;
 use crate::Host;
+use crate::random;
 use crate::signed_in;
 use door::Door;
 use pages::Page;
@@ -81,7 +81,8 @@ impl SignIns {
     /// # Errors
     /// [`Code::Internal`] without random numbers.
     pub(super) fn new(host: Arc<Host>) -> Result<Self, Refusal> {
-        let codec = RequestStateCodec::try_new(random()?).map_err(|_| Refusal::internal("a key is too short"))?;
+        let codec =
+            RequestStateCodec::try_new(*random::bytes::<32>()?).map_err(|_| Refusal::internal("a key is too short"))?;
         Ok(Self { host, codec, door: OnceCell::new() })
     }
 
@@ -272,11 +273,11 @@ mod tests {
 
     #[test]
     fn l8_a_state_is_for_its_own_call_and_ends() {
-        let codec = RequestStateCodec::try_new(random().unwrap()).unwrap();
+        let codec = RequestStateCodec::try_new(*random::bytes::<32>().unwrap()).unwrap();
         let state = sealed(&codec, b"page", b"this", limits::MCP_SIGN_IN);
         assert_eq!(opened(&codec, &state, b"this").unwrap(), b"page");
         assert_eq!(opened(&codec, &state, b"that").unwrap_err().code, Code::NotApproved);
-        let other = RequestStateCodec::try_new(random().unwrap()).unwrap();
+        let other = RequestStateCodec::try_new(*random::bytes::<32>().unwrap()).unwrap();
         assert!(opened(&other, &state, b"this").is_err(), "another process's");
         let short = sealed(&codec, b"page", b"this", Duration::from_secs(1));
         std::thread::sleep(Duration::from_millis(2_100));

@@ -20,7 +20,7 @@ use rmcp::service::Peer;
 use tokio::sync::watch;
 
 use crate::Granted;
-use crate::mcp::approve::random;
+use crate::random;
 
 /// Clients that are told of one page's end.
 const TOLD: usize = 8;
@@ -192,7 +192,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// 256 random bits, for an address.
 fn secret() -> Result<String, Refusal> {
-    Ok(URL_SAFE_NO_PAD.encode(random()?))
+    Ok(URL_SAFE_NO_PAD.encode(*random::bytes::<32>()?))
 }
 
 #[cfg(test)]
