@@ -9,6 +9,8 @@ use std::process::Stdio;
 use std::sync::Mutex;
 
 use hotcell::Places;
+use hotcell_vault::AuthStore;
+use hotcell_vault::Key;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -103,6 +105,15 @@ impl Cell {
     /// The file that holds the store's key.
     pub fn key_file(&self) -> PathBuf {
         self.path().join("store.key")
+    }
+
+    /// A store in the state folder whose key is in memory alone: for what is measured without a command.
+    pub fn store_in_memory(&self) -> AuthStore {
+        std::fs::create_dir_all(self.places().state).unwrap();
+        let dir = cap_std::fs::Dir::open_ambient_dir(self.places().state, cap_std::ambient_authority()).unwrap();
+        #[cfg(unix)]
+        dir.set_permissions(".", cap_std::fs::PermissionsExt::from_mode(0o700)).unwrap();
+        AuthStore::open(dir, &Key::Memory([1; 32])).unwrap()
     }
 
     /// Writes the operator's configuration.

@@ -20,6 +20,7 @@ pub mod corpus;
 mod jupyter;
 mod logs;
 mod mcp;
+pub mod memory;
 pub mod programs;
 mod run;
 mod scene;

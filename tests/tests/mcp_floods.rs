@@ -6,7 +6,6 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
-    clippy::disallowed_methods,
     reason = "tests may panic, and prepare files"
 )]
 
@@ -20,6 +19,7 @@ use hotcell_tests::Agent;
 use hotcell_tests::Cell;
 use hotcell_tests::Revision;
 use hotcell_tests::Serving;
+use hotcell_tests::memory::kib;
 use serde_json::Value;
 use serde_json::json;
 
@@ -44,9 +44,7 @@ fn asked(id: u64, method: &str, params: Value) -> String {
 
 /// The most memory that a process had so far, in MiB.
 fn peak_mib(process: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
+    kib(&process.to_string(), "VmHWM").unwrap() / 1024
 }
 
 #[test]

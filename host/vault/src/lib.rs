@@ -35,6 +35,8 @@ mod envelope;
 mod error;
 mod file;
 mod harden;
+#[cfg(test)]
+mod has_none_of;
 mod id;
 mod issuer;
 mod key;

@@ -90,6 +90,7 @@ impl Secret {
 mod tests {
     use super::*;
     use crate::envelope::StoreKey;
+    use crate::has_none_of::has_none_of;
     use crate::key::Key;
     use crate::token::NewToken;
     use crate::token::Token;
@@ -121,22 +122,6 @@ mod tests {
         for line in ["", "\n", "\r\n"] {
             assert_eq!(from(line), Err(BadToken::Empty));
         }
-    }
-
-    /// Compiles only if the type has none of the traits: with one, two impls fit and the call is ambiguous. Unlike a test
-    /// that must fail to compile, it cannot pass for another reason.
-    macro_rules! has_none_of {
-        ($type:ty: $($bound:path),+) => {
-            $({
-                trait Ambiguous<A> {
-                    fn call() {}
-                }
-                impl<T: ?Sized> Ambiguous<()> for T {}
-                struct Other;
-                impl<T: ?Sized + $bound> Ambiguous<Other> for T {}
-                <$type as Ambiguous<_>>::call();
-            })+
-        };
     }
 
     #[test]

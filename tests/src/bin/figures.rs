@@ -12,7 +12,6 @@
     reason = "a measurement, not the product"
 )]
 
-use std::path::Path;
 use std::process::Command;
 use std::process::Stdio;
 use std::sync::Arc;
@@ -36,9 +35,8 @@ use hotcell_sandbox::Sandbox;
 use hotcell_tests::Canary;
 use hotcell_tests::Cell;
 use hotcell_tests::Embedded;
+use hotcell_tests::memory::kib;
 use hotcell_tests::programs;
-use hotcell_vault::AuthStore;
-use hotcell_vault::Key;
 use hotcell_vault::NewToken;
 use hotcell_vault::Secret;
 use serde_json::Value;
@@ -170,10 +168,7 @@ fn scan() {
     let megabytes = text.len() as f64 / 1e6;
     for tokens in [1, 100] {
         let cell = Cell::quiet();
-        std::fs::create_dir_all(cell.places().state).unwrap();
-        let dir = cap_std::fs::Dir::open_ambient_dir(cell.places().state, cap_std::ambient_authority()).unwrap();
-        dir.set_permissions(".", cap_std::fs::PermissionsExt::from_mode(0o700)).unwrap();
-        let store = AuthStore::open(dir, &Key::Memory([1; 32])).unwrap();
+        let store = cell.store_in_memory();
         for number in 0..tokens {
             let access = Secret::new(Canary::new("ghp_").token().to_owned().into()).unwrap();
             let token = NewToken::of(access);
@@ -217,9 +212,7 @@ impl Spread {
 
 /// Resident memory of this process in MiB, where the system tells (Linux).
 fn resident() -> Option<f64> {
-    let status = std::fs::read_to_string(Path::new("/proc/self/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    Some(line.trim().trim_end_matches("kB").trim().parse::<f64>().ok()? / 1024.0)
+    Some(kib("self", "VmRSS")? as f64 / 1024.0)
 }
 
 /// Raw wasmtime, set up as its documentation does for many short calls.

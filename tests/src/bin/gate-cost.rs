@@ -28,8 +28,6 @@ use hotcell_protocol::Outside as _;
 use hotcell_protocol::Progress;
 use hotcell_tests::Canary;
 use hotcell_tests::Cell;
-use hotcell_vault::AuthStore;
-use hotcell_vault::Key;
 use hotcell_vault::NewToken;
 use hotcell_vault::Secret;
 use tokio::io::AsyncReadExt as _;
@@ -116,10 +114,7 @@ async fn through_the_gate(gate: &Arc<Gate>, url: &str) -> usize {
 }
 
 fn gate(cell: &Cell, origin: &str) -> Arc<Gate> {
-    std::fs::create_dir_all(cell.places().state).unwrap();
-    let dir = cap_std::fs::Dir::open_ambient_dir(cell.places().state, cap_std::ambient_authority()).unwrap();
-    dir.set_permissions(".", cap_std::fs::PermissionsExt::from_mode(0o700)).unwrap();
-    let store = AuthStore::open(dir, &Key::Memory([1; 32])).unwrap();
+    let store = cell.store_in_memory();
     let access = Secret::new(Canary::new("ghp_").token().to_owned().into()).unwrap();
     store.set_token("upstream", &NewToken { scopes: ["use".to_owned()].into(), ..NewToken::of(access) }).unwrap();
     let config = format!("[service.upstream]\norigins = [\"{origin}\"]\nscopes = {{ use = [\"GET /api/**\"] }}\n");

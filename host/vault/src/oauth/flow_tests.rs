@@ -19,6 +19,7 @@ use super::sign_in::DeviceCode;
 use super::sign_in::Person;
 use super::sign_in::SignIn;
 use super::sign_in::SignedIn;
+use crate::has_none_of::has_none_of;
 use crate::secret::Secret;
 
 const DEVICE: &str = r#"
@@ -241,21 +242,6 @@ fn g2_errors_are_two_lines_and_hold_nothing_of_an_answer() {
         let refusal = hotcell_protocol::Refusal::from(error);
         assert!(!refusal.hint.is_empty() && !refusal.message.ends_with('.'));
     }
-}
-
-/// Compiles only if the type has none of the traits: with one, two impls fit and the call is ambiguous.
-macro_rules! has_none_of {
-    ($type:ty: $($bound:path),+) => {
-        $({
-            trait Ambiguous<A> {
-                fn call() {}
-            }
-            impl<T: ?Sized> Ambiguous<()> for T {}
-            struct Other;
-            impl<T: ?Sized + $bound> Ambiguous<Other> for T {}
-            <$type as Ambiguous<_>>::call();
-        })+
-    };
 }
 
 #[test]

@@ -55,10 +55,7 @@ fn m4_without_room_for_the_intent_nothing_is_sent() {
 async fn m4_while_a_new_token_cannot_be_saved_no_process_sends_the_old_one() {
     let bench = bench();
     bench.hands.pass(HOUR);
-    bench.close_gate();
-    let store = bench.store.clone();
-    let waiting = tokio::spawn(async move { access(&store, "github").await });
-    bench.until_asked().await;
+    let waiting = bench.caller_at_the_gate().await;
     // A folder in the place of the backup: reading works, writing does not, for the superuser too.
     let backup = bench.folder.path().join("store.json.bak");
     std::fs::remove_file(&backup).unwrap();

@@ -219,6 +219,15 @@ impl Bench {
         self.issuer.gate.add_permits(1_000_000);
     }
 
+    /// A caller whose refresh is under way, and goes on when the gate opens.
+    pub async fn caller_at_the_gate(&self) -> tokio::task::JoinHandle<Result<String, AuthError>> {
+        self.close_gate();
+        let store = self.store.clone();
+        let waiting = tokio::spawn(async move { access(&store, "github").await });
+        self.until_asked().await;
+        waiting
+    }
+
     /// Waits until a refresh is under way.
     pub async fn until_asked(&self) {
         while self.store.cached_metadata("github").unwrap().state != hotcell_vault::Condition::Refreshing {

@@ -11,10 +11,7 @@ async fn m6_who_signs_out_during_a_refresh_stays_signed_out_and_what_came_back_i
     for by_another_process in [false, true] {
         let bench = bench();
         bench.hands.pass(HOUR);
-        bench.close_gate();
-        let store = bench.store.clone();
-        let waiting = tokio::spawn(async move { access(&store, "github").await });
-        bench.until_asked().await;
+        let waiting = bench.caller_at_the_gate().await;
         let signs_out = if by_another_process { bench.other() } else { bench.store.clone() };
         assert_eq!(signs_out.clear_token("github").await, Ok(true));
         bench.open_gate();
@@ -33,10 +30,7 @@ async fn m5_a_refresh_that_comes_too_late_does_not_overwrite_a_new_sign_in() {
     for by_another_process in [false, true] {
         let bench = bench();
         bench.hands.pass(HOUR);
-        bench.close_gate();
-        let store = bench.store.clone();
-        let waiting = tokio::spawn(async move { access(&store, "github").await });
-        bench.until_asked().await;
+        let waiting = bench.caller_at_the_gate().await;
         let signs_in = if by_another_process { bench.other() } else { bench.store.clone() };
         signs_in.set_token("github", &bench.server().sign_in()).unwrap();
         bench.open_gate();
@@ -50,11 +44,8 @@ async fn m5_a_refresh_that_comes_too_late_does_not_overwrite_a_new_sign_in() {
 async fn m5_a_refusal_that_comes_too_late_does_not_end_a_new_sign_in() {
     let bench = bench();
     bench.hands.pass(HOUR);
-    bench.close_gate();
     bench.next(crate::Next::Error(hotcell_vault::RefreshError::Rejected));
-    let store = bench.store.clone();
-    let waiting = tokio::spawn(async move { access(&store, "github").await });
-    bench.until_asked().await;
+    let waiting = bench.caller_at_the_gate().await;
     bench.store.set_token("github", &bench.server().sign_in()).unwrap();
     bench.open_gate();
     assert_eq!(waiting.await.unwrap().unwrap(), "at-1-0-");
