@@ -20,8 +20,6 @@ use hotcell_protocol::Digest;
 use hotcell_protocol::Limits;
 use hotcell_protocol::Refusal;
 use hotcell_sandbox::CodeCache;
-use hotcell_sandbox::Sandbox;
-use hotcell_sandbox::Tool;
 use hotcell_vault::AuthError;
 use hotcell_vault::AuthStore;
 use hotcell_vault::Id;
@@ -39,6 +37,10 @@ use crate::Places;
 use crate::compiler::Compiler;
 use crate::config::Serve;
 use crate::folders;
+use crate::guests::Guests;
+use crate::guests::Isolation;
+use crate::guests::Loaded;
+use crate::guests::SecondWall;
 use crate::keys::Keys;
 use crate::record::Record;
 use crate::strikes::Strikes;
@@ -54,14 +56,17 @@ pub struct Host {
     record: Record,
     strikes: Arc<Strikes>,
     keys: Box<dyn Keys>,
-    sandbox: OnceLock<Sandbox>,
+    isolation: Isolation,
+    /// What becomes a worker when it is started as one.
+    worker: Option<PathBuf>,
+    guests: OnceLock<Guests>,
     issuers: OnceLock<Arc<IssuerNetwork>>,
     store: Mutex<Option<Arc<AuthStore>>>,
     gates: Mutex<Gates>,
     config_path: PathBuf,
     code: CodeCache,
     compiler: Compiler,
-    tools: Mutex<HashMap<Digest, Arc<Tool>>>,
+    tools: Mutex<HashMap<Digest, Arc<Loaded>>>,
 }
 
 /// The gate, with the store or without: an action that reaches nothing outside needs no keychain to be opened.
@@ -77,6 +82,9 @@ const CODE_KEY: &str = "code.key";
 fn code_cache(cache: &Dir, key: &[u8; 32]) -> Result<CodeCache, Refusal> {
     Ok(CodeCache::new(folders::own_subfolder(cache, "code")?, *key))
 }
+
+/// The smallest component: it has no function (component model, binary format, preamble).
+const NO_TOOL: &[u8] = b"\0asm\x0d\0\x01\0";
 
 /// The sub-folder of the state folder that holds the credential store.
 const AUTH: &str = "auth";
@@ -100,7 +108,9 @@ impl Host {
             strikes: Arc::new(Strikes::open(&state)?),
             state,
             keys,
-            sandbox: OnceLock::new(),
+            isolation: config.isolation,
+            worker: None,
+            guests: OnceLock::new(),
             issuers: OnceLock::new(),
             store: Mutex::default(),
             gates: Mutex::default(),
@@ -115,6 +125,19 @@ impl Host {
     #[must_use]
     pub fn with_compiler(self, compiler: Compiler) -> Self {
         Self { compiler, ..self }
+    }
+
+    /// Runs guests in processes of their own: `program` becomes one when it is started with `hotcell::worker::COMMAND`, as
+    /// `hotcell` does. Unless this is called, and on systems other than Linux, they run in this process.
+    #[must_use]
+    pub fn with_workers(self, program: PathBuf) -> Self {
+        Self { worker: Some(program), ..self }
+    }
+
+    /// Who shares a process with whom, whatever the configuration says.
+    #[must_use]
+    pub fn with_isolation(self, isolation: Isolation) -> Self {
+        Self { isolation, ..self }
     }
 
     /// The installed tools.
@@ -345,7 +368,7 @@ impl Host {
     }
 
     /// The compiled tool of a grant. Compiled once in the life of the host.
-    pub(crate) fn tool(&self, granted: &Granted) -> Result<Arc<Tool>, Refusal> {
+    pub(crate) fn tool(&self, granted: &Granted) -> Result<Arc<Loaded>, Refusal> {
         if let Some(tool) = self.loaded().get(&granted.digest) {
             return Ok(Arc::clone(tool));
         }
@@ -361,8 +384,9 @@ impl Host {
     }
 
     /// A tool of bytes whose digest was checked; compiled where no code of it is kept.
-    fn load(&self, bytes: &[u8], digest: Digest, inert: &[String]) -> Result<Tool, Refusal> {
-        self.sandbox()?.load_kept(bytes, digest, inert, &self.code, |bytes| self.compiler.compile(bytes))
+    fn load(&self, bytes: &[u8], digest: Digest, inert: &[String]) -> Result<Loaded, Refusal> {
+        let compiled = self.code.compiled(bytes, digest, inert, |bytes| self.compiler.compile(bytes))?;
+        self.guests()?.load(compiled)
     }
 
     /// Removes a tool, its grant and its code.
@@ -375,19 +399,25 @@ impl Host {
         Ok(removed)
     }
 
-    fn loaded(&self) -> std::sync::MutexGuard<'_, HashMap<Digest, Arc<Tool>>> {
+    fn loaded(&self) -> std::sync::MutexGuard<'_, HashMap<Digest, Arc<Loaded>>> {
         self.tools.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The sandbox, made at its first use.
+    /// Which walls stand around guests besides WebAssembly. Starts a worker to see.
+    pub(crate) async fn second_wall(&self) -> Result<SecondWall, Refusal> {
+        let nothing = self.load(NO_TOOL, Digest::of(NO_TOOL), &[])?;
+        self.guests()?.second_wall(&nothing).await
+    }
+
+    /// Where guests run, made at its first use.
     ///
     /// # Errors
     /// [`Code::Internal`] if the machine offers no room for it.
-    pub fn sandbox(&self) -> Result<&Sandbox, Refusal> {
-        if let Some(sandbox) = self.sandbox.get() {
-            return Ok(sandbox);
+    pub(crate) fn guests(&self) -> Result<&Guests, Refusal> {
+        if let Some(guests) = self.guests.get() {
+            return Ok(guests);
         }
-        let made = Sandbox::new(&hotcell_sandbox::Options::default())?;
-        Ok(self.sandbox.get_or_init(|| made))
+        let made = Guests::open(self.isolation, self.worker.clone())?;
+        Ok(self.guests.get_or_init(|| made))
     }
 }
