@@ -117,7 +117,13 @@ impl Config {
         let raw: Raw = toml::from_str(&text).map_err(|error| toml_mistake(&text, FILE, &error))?;
         let extra_roots = raw.network.extra_roots.map(|name| roots(folder, &name)).transpose()?;
         let services = Services::parse(&text, FILE)?;
-        Ok(Self { services, limits: raw.limits.read(&text)?, extra_roots, serve: raw.serve, isolation: raw.sandbox.isolation })
+        Ok(Self {
+            services,
+            limits: raw.limits.read(&text)?,
+            extra_roots,
+            serve: raw.serve,
+            isolation: raw.sandbox.isolation,
+        })
     }
 }
 

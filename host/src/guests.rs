@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::OnceLock;
 
 use hotcell_protocol::CallOutcome;
 use hotcell_protocol::CallRequest;
 use hotcell_protocol::Description;
+use hotcell_protocol::Digest;
 use hotcell_protocol::Outside;
 use hotcell_protocol::Refusal;
 use hotcell_sandbox::Compiled;
@@ -14,6 +16,8 @@ use hotcell_sandbox::Tool;
 #[cfg(target_os = "linux")]
 use hotcell_worker::Pool;
 use serde::Deserialize;
+
+use crate::Host;
 
 /// Who shares a process with whom: `sandbox.isolation` in `config.toml`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
@@ -27,6 +31,42 @@ pub enum Isolation {
     /// Each tool has workers of its own.
     #[default]
     Tool,
+}
+
+/// The smallest component that can be called: it exports one function, which does nothing.
+pub(crate) const NO_TOOL: &[u8] = b"\x00asm\r\x00\x01\x00\x01\x1f\x00asm\x01\x00\x00\x00\x01\x04\x01`\x00\x00\x03\x02\x01\x00\x07\x05\x01\x01f\x00\x00\n\x04\x01\x02\x00\x0b\x02\x04\x01\x00\x00\x00\x06\x07\x01\x00\x00\x01\x00\x01f\x07\x05\x01@\x00\x01\x00\x08\x06\x01\x00\x00\x00\x00\x00\x0b\x07\x01\x00\x01f\x01\x00\x00";
+
+/// Where guests are to run; made ready at its first use.
+pub(crate) struct Room {
+    pub(crate) isolation: Isolation,
+    /// What becomes a worker when it is started as one.
+    pub(crate) program: Option<PathBuf>,
+    guests: OnceLock<Guests>,
+}
+
+impl Room {
+    pub(crate) fn new(isolation: Isolation) -> Self {
+        Self { isolation, program: None, guests: OnceLock::new() }
+    }
+
+    /// # Errors
+    /// [`hotcell_protocol::Code::Internal`] if the machine offers no room for a sandbox.
+    pub(crate) fn guests(&self) -> Result<&Guests, Refusal> {
+        if let Some(guests) = self.guests.get() {
+            return Ok(guests);
+        }
+        let made = Guests::open(self.isolation, self.program.clone())?;
+        Ok(self.guests.get_or_init(|| made))
+    }
+
+    /// The process ids of workers.
+    pub(crate) fn workers(&self) -> Vec<u32> {
+        match self.guests.get() {
+            #[cfg(target_os = "linux")]
+            Some(Guests::Apart(pool)) => pool.processes(),
+            _ => Vec::new(),
+        }
+    }
 }
 
 /// The one place that guests run in.
@@ -49,7 +89,7 @@ impl Guests {
     /// # Errors
     /// [`hotcell_protocol::Code::Internal`] if the machine offers no room for a sandbox.
     #[cfg_attr(not(target_os = "linux"), expect(unused_variables, reason = "workers need Linux"))]
-    pub(crate) fn open(isolation: Isolation, program: Option<PathBuf>) -> Result<Self, Refusal> {
+    fn open(isolation: Isolation, program: Option<PathBuf>) -> Result<Self, Refusal> {
         #[cfg(target_os = "linux")]
         if let (Some(program), Isolation::Call | Isolation::Tool) = (program, isolation) {
             let shared = match isolation {
@@ -120,5 +160,34 @@ impl Loaded {
             #[cfg(target_os = "linux")]
             Self::Apart(code) => code.description(),
         }
+    }
+}
+
+impl Host {
+    /// Runs guests in processes of their own: `program` becomes one when it is started with `hotcell::worker::COMMAND`, as
+    /// `hotcell` does. Unless this is called, and on systems other than Linux, they run in this process.
+    #[must_use]
+    pub fn with_workers(mut self, program: PathBuf) -> Self {
+        self.room.program = Some(program);
+        self
+    }
+
+    /// Who shares a process with whom, whatever the configuration says.
+    #[must_use]
+    pub fn with_isolation(mut self, isolation: Isolation) -> Self {
+        self.room.isolation = isolation;
+        self
+    }
+
+    /// The process ids of the workers that live now: none where guests run in this process.
+    #[must_use]
+    pub fn workers(&self) -> Vec<u32> {
+        self.room.workers()
+    }
+
+    /// Which walls stand around guests besides WebAssembly. Starts a worker to see.
+    pub(crate) async fn second_wall(&self) -> Result<SecondWall, Refusal> {
+        let nothing = self.load(NO_TOOL, Digest::of(NO_TOOL), &[])?;
+        self.room.guests()?.second_wall(&nothing).await
     }
 }

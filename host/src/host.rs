@@ -37,10 +37,8 @@ use crate::Places;
 use crate::compiler::Compiler;
 use crate::config::Serve;
 use crate::folders;
-use crate::guests::Guests;
-use crate::guests::Isolation;
 use crate::guests::Loaded;
-use crate::guests::SecondWall;
+use crate::guests::Room;
 use crate::keys::Keys;
 use crate::record::Record;
 use crate::strikes::Strikes;
@@ -56,10 +54,7 @@ pub struct Host {
     record: Record,
     strikes: Arc<Strikes>,
     keys: Box<dyn Keys>,
-    isolation: Isolation,
-    /// What becomes a worker when it is started as one.
-    worker: Option<PathBuf>,
-    guests: OnceLock<Guests>,
+    pub(crate) room: Room,
     issuers: OnceLock<Arc<IssuerNetwork>>,
     store: Mutex<Option<Arc<AuthStore>>>,
     gates: Mutex<Gates>,
@@ -83,9 +78,6 @@ fn code_cache(cache: &Dir, key: &[u8; 32]) -> Result<CodeCache, Refusal> {
     Ok(CodeCache::new(folders::own_subfolder(cache, "code")?, *key))
 }
 
-/// The smallest component: it has no function (component model, binary format, preamble).
-const NO_TOOL: &[u8] = b"\0asm\x0d\0\x01\0";
-
 /// The sub-folder of the state folder that holds the credential store.
 const AUTH: &str = "auth";
 
@@ -108,9 +100,7 @@ impl Host {
             strikes: Arc::new(Strikes::open(&state)?),
             state,
             keys,
-            isolation: config.isolation,
-            worker: None,
-            guests: OnceLock::new(),
+            room: Room::new(config.isolation),
             issuers: OnceLock::new(),
             store: Mutex::default(),
             gates: Mutex::default(),
@@ -125,19 +115,6 @@ impl Host {
     #[must_use]
     pub fn with_compiler(self, compiler: Compiler) -> Self {
         Self { compiler, ..self }
-    }
-
-    /// Runs guests in processes of their own: `program` becomes one when it is started with `hotcell::worker::COMMAND`, as
-    /// `hotcell` does. Unless this is called, and on systems other than Linux, they run in this process.
-    #[must_use]
-    pub fn with_workers(self, program: PathBuf) -> Self {
-        Self { worker: Some(program), ..self }
-    }
-
-    /// Who shares a process with whom, whatever the configuration says.
-    #[must_use]
-    pub fn with_isolation(self, isolation: Isolation) -> Self {
-        Self { isolation, ..self }
     }
 
     /// The installed tools.
@@ -384,9 +361,9 @@ impl Host {
     }
 
     /// A tool of bytes whose digest was checked; compiled where no code of it is kept.
-    fn load(&self, bytes: &[u8], digest: Digest, inert: &[String]) -> Result<Loaded, Refusal> {
+    pub(crate) fn load(&self, bytes: &[u8], digest: Digest, inert: &[String]) -> Result<Loaded, Refusal> {
         let compiled = self.code.compiled(bytes, digest, inert, |bytes| self.compiler.compile(bytes))?;
-        self.guests()?.load(compiled)
+        self.room.guests()?.load(compiled)
     }
 
     /// Removes a tool, its grant and its code.
@@ -401,23 +378,5 @@ impl Host {
 
     fn loaded(&self) -> std::sync::MutexGuard<'_, HashMap<Digest, Arc<Loaded>>> {
         self.tools.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Which walls stand around guests besides WebAssembly. Starts a worker to see.
-    pub(crate) async fn second_wall(&self) -> Result<SecondWall, Refusal> {
-        let nothing = self.load(NO_TOOL, Digest::of(NO_TOOL), &[])?;
-        self.guests()?.second_wall(&nothing).await
-    }
-
-    /// Where guests run, made at its first use.
-    ///
-    /// # Errors
-    /// [`Code::Internal`] if the machine offers no room for it.
-    pub(crate) fn guests(&self) -> Result<&Guests, Refusal> {
-        if let Some(guests) = self.guests.get() {
-            return Ok(guests);
-        }
-        let made = Guests::open(self.isolation, self.worker.clone())?;
-        Ok(self.guests.get_or_init(|| made))
     }
 }

@@ -62,7 +62,14 @@ impl Sandbox {
         let linker = link::without_sockets(&engine).map_err(broken)?;
         let linker_with_sockets = link::with_dead_sockets(&linker).map_err(broken)?;
         let places = usize::try_from(options.concurrent_calls).unwrap_or(usize::MAX);
-        Ok(Self { engine, linker, linker_with_sockets, places: Arc::new(Semaphore::new(places)), pooled: is_pooled, clock: OnceLock::new() })
+        Ok(Self {
+            engine,
+            linker,
+            linker_with_sockets,
+            places: Arc::new(Semaphore::new(places)),
+            pooled: is_pooled,
+            clock: OnceLock::new(),
+        })
     }
 
     /// Starts the thread that ticks, if it does not run yet. The first call does so, too.

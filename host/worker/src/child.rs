@@ -124,8 +124,7 @@ impl Guests {
                 Order::Start { .. } => return Err(wire::broken("started twice")),
                 Order::Call { call, action, limits, origins } => self.start(call, action, tail, limits, origins),
                 Order::Answer { call, answer } => {
-                    let answer =
-                        answer.map(|head| Answer { status: head.status, headers: head.headers, body: tail });
+                    let answer = answer.map(|head| Answer { status: head.status, headers: head.headers, body: tail });
                     if let Some(running) = self.calls().get(&call) {
                         running.remote.answer(answer);
                     }
@@ -181,7 +180,8 @@ impl Guests {
         };
         let json = value.and_then(|value| serde_json::to_vec(&value).ok()).unwrap_or_default();
         let frame = Frame::of(&Report::Ended { call, end, cost }, json).or_else(|| {
-            let refusal = Refusal::new(Code::ResultTooLarge, "the result is over its limit", "ask for less in one call");
+            let refusal =
+                Refusal::new(Code::ResultTooLarge, "the result is over its limit", "ask for less in one call");
             Frame::of(&Report::Ended { call, end: End::Refused(refusal), cost }, Vec::new())
         });
         if let Some(frame) = frame {

@@ -25,7 +25,8 @@ impl Code {
     /// [`hotcell_protocol::Code::Internal`] if the system has no room.
     pub fn seal(compiled: Compiled) -> Result<Self, Refusal> {
         let (description, code) = compiled.into_parts();
-        let json = serde_json::to_vec(&description).map_err(|_| Refusal::internal("a description cannot be written"))?;
+        let json =
+            serde_json::to_vec(&description).map_err(|_| Refusal::internal("a description cannot be written"))?;
         let file = sealed(&code).map_err(|_| Refusal::internal("the system has no memory for a tool's code"))?;
         Ok(Self { description, json, file })
     }

@@ -17,11 +17,19 @@
 #![cfg(target_os = "linux")]
 #![cfg_attr(
     test,
-    allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests may panic")
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        reason = "tests may panic"
+    )
 )]
 
 mod child;
 mod code;
+#[cfg(test)]
+mod lies;
 mod outbox;
 mod pool;
 mod process;

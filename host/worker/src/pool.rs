@@ -151,9 +151,8 @@ impl Pool {
             }
         }
         if alone || (busy && !full) {
-            let worker = Worker::start(&self.options.program, code).map_err(|_| {
-                Refusal::internal("the system does not start a process for the tool")
-            })?;
+            let worker = Worker::start(&self.options.program, code)
+                .map_err(|_| Refusal::internal("the system does not start a process for the tool"))?;
             seats.push(Seat { worker: Arc::clone(&worker), code: Arc::clone(code), calls: 1, used: Instant::now() });
             return Ok(Some(worker));
         }

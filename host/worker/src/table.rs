@@ -116,9 +116,9 @@ impl Table {
                 if entry.reports > limits::PROGRESS_REPORTS {
                     return Err(broken("more progress than a call can make"));
                 }
-                let note = progress.note.map(|note| {
-                    visible(&note.chars().take(limits::PROGRESS_NOTE_CHARS).collect::<String>())
-                });
+                let note = progress
+                    .note
+                    .map(|note| visible(&note.chars().take(limits::PROGRESS_NOTE_CHARS).collect::<String>()));
                 entry.tell(Event::Progress(Progress { note, ..progress }));
                 Ok(())
             }

@@ -98,7 +98,8 @@ impl Frame {
 /// The two lengths, if they are within the limit.
 fn lengths(prefix: &[u8]) -> io::Result<(usize, usize)> {
     let mut both = prefix.chunks_exact(4).map(|four| {
-        let length = <[u8; 4]>::try_from(four).map(u32::from_le_bytes).ok().and_then(|length| usize::try_from(length).ok());
+        let length =
+            <[u8; 4]>::try_from(four).map(u32::from_le_bytes).ok().and_then(|length| usize::try_from(length).ok());
         length.filter(|length| *length <= limits::WIRE_BYTES)
     });
     match (both.next().flatten(), both.next().flatten()) {

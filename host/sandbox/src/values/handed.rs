@@ -68,11 +68,15 @@ mod tests {
         let action_ = action(Some(result));
         assert_eq!(take_back(b"7", &action_, false, 100).unwrap(), Value::from(7));
         assert_eq!(take_back(b"\"no\"", &action_, true, 100).unwrap(), Value::from("no"));
-        for (json, failed) in [(&b"256"[..], false), (b"\"7\"", false), (b"7", true), (b"{\"x\":1}", false), (b"", true)] {
+        for (json, failed) in
+            [(&b"256"[..], false), (b"\"7\"", false), (b"7", true), (b"{\"x\":1}", false), (b"", true)]
+        {
             assert_eq!(take_back(json, &action_, failed, 100).unwrap_err().code, Code::WorkerLost);
         }
         assert!(take_back(&[b'['; 300], &action(Some(Type::List(Box::new(Type::U8)))), false, 100).is_err());
-        assert!(take_back(format!("\"{}\"", "x".repeat(601)).as_bytes(), &action(Some(Type::String)), false, 100).is_err());
+        assert!(
+            take_back(format!("\"{}\"", "x".repeat(601)).as_bytes(), &action(Some(Type::String)), false, 100).is_err()
+        );
         assert!(take_back(b"null", &action(None), false, 100).unwrap().is_null());
         assert!(take_back(b"1", &action(None), false, 100).is_err());
         assert!(take_back(b"null", &action(None), true, 100).is_err());

@@ -29,6 +29,8 @@ pub struct Allowed {
 pub enum Only {
     /// None.
     Any,
+    /// What is done at a crash: argument 0 is `SIGSEGV` or `SIGBUS`.
+    Crashes,
     /// Memory that is not executable: argument 2 without `PROT_EXEC`.
     NotExecutable,
 }
@@ -65,6 +67,8 @@ pub const ALLOWED: &[Allowed] = &[
     any("futex", libc::SYS_futex),
     any("sched_yield", libc::SYS_sched_yield),
     // Traps of guests are signals.
+    // The standard library's own handler of crashes gives way to the system's, so that the broker learns of a crash.
+    Allowed { name: "rt_sigaction", number: libc::SYS_rt_sigaction, only: Only::Crashes },
     any("rt_sigprocmask", libc::SYS_rt_sigprocmask),
     any("rt_sigreturn", libc::SYS_rt_sigreturn),
     any("sigaltstack", libc::SYS_sigaltstack),
@@ -93,13 +97,21 @@ fn program() -> Result<seccompiler::BpfProgram, seccompiler::BackendError> {
     SeccompFilter::new(rules, SeccompAction::KillProcess, SeccompAction::Allow, architecture)?.try_into()
 }
 
+/// Alternatives: one of them must hold.
 fn conditions(only: Only) -> Result<Vec<SeccompRule>, seccompiler::BackendError> {
-    Ok(match only {
-        Only::Any => Vec::new(),
+    let argument = |index, operator, value: libc::c_int| {
+        let condition =
+            SeccompCondition::new(index, SeccompCmpArgLen::Dword, operator, u64::from(value.unsigned_abs()))?;
+        SeccompRule::new(vec![condition])
+    };
+    match only {
+        Only::Any => Ok(Vec::new()),
+        Only::Crashes => {
+            [libc::SIGSEGV, libc::SIGBUS].into_iter().map(|signal| argument(0, SeccompCmpOp::Eq, signal)).collect()
+        }
         Only::NotExecutable => {
             let executable = u64::from(libc::PROT_EXEC.unsigned_abs());
-            let none = SeccompCmpOp::MaskedEq(executable);
-            vec![SeccompRule::new(vec![SeccompCondition::new(2, SeccompCmpArgLen::Dword, none, 0)?])?]
+            Ok(vec![argument(2, SeccompCmpOp::MaskedEq(executable), 0)?])
         }
-    })
+    }
 }

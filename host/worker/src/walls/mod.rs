@@ -123,9 +123,7 @@ fn own_network() -> io::Result<()> {
     let own = UnshareFlags::NEWUSER | UnshareFlags::NEWNET | UnshareFlags::NEWIPC | UnshareFlags::NEWUTS;
     // Safety: descriptors are not unshared, which is what the function warns of; the process has one thread.
     #[expect(unsafe_code, reason = "the flags that it is unsafe for are not among these")]
-    unsafe {
-        rustix::thread::unshare_unsafe(own)
-    }?;
+    unsafe { rustix::thread::unshare_unsafe(own) }?;
     Ok(())
 }
 
