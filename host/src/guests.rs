@@ -102,6 +102,15 @@ impl Guests {
         Sandbox::new(&hotcell_sandbox::Options::default()).map(Self::Here)
     }
 
+    /// Whether a tool can be called, for when it is installed: a worker would say so at the first call only.
+    pub(crate) fn check(&self, compiled: &Compiled) -> Result<(), Refusal> {
+        match self {
+            Self::Here(_) => Ok(()),
+            #[cfg(target_os = "linux")]
+            Self::Apart(_) => Sandbox::new(&hotcell_sandbox::Options { concurrent_calls: 1 })?.check(compiled),
+        }
+    }
+
     /// A tool of compiled code.
     pub(crate) fn load(&self, compiled: Compiled) -> Result<Loaded, Refusal> {
         match self {

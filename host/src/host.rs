@@ -20,6 +20,7 @@ use hotcell_protocol::Digest;
 use hotcell_protocol::Limits;
 use hotcell_protocol::Refusal;
 use hotcell_sandbox::CodeCache;
+use hotcell_sandbox::Compiled;
 use hotcell_vault::AuthError;
 use hotcell_vault::AuthStore;
 use hotcell_vault::Id;
@@ -335,10 +336,14 @@ impl Host {
     /// # Errors
     /// [`Code::BadComponent`] if it cannot be compiled, [`Code::StoreUnavailable`] if it cannot be kept.
     pub fn install(&self, package: &Package, granted: Granted) -> Result<(), Refusal> {
-        let tool = self.load(&package.bytes, package.digest, &package.manifest.inert_imports)?;
+        let compiled = self.compiled(&package.bytes, package.digest, &package.manifest.inert_imports)?;
+        let guests = self.room.guests()?;
+        guests.check(&compiled)?;
+        let tool = guests.load(compiled)?;
         let earlier = self.catalog.install(package, granted)?;
         if let Some(earlier) = earlier.filter(|earlier| earlier.digest != package.digest) {
             self.code.forget(earlier.digest);
+            self.loaded().remove(&earlier.digest);
         }
         self.loaded().insert(package.digest, Arc::new(tool));
         Ok(())
@@ -362,8 +367,11 @@ impl Host {
 
     /// A tool of bytes whose digest was checked; compiled where no code of it is kept.
     pub(crate) fn load(&self, bytes: &[u8], digest: Digest, inert: &[String]) -> Result<Loaded, Refusal> {
-        let compiled = self.code.compiled(bytes, digest, inert, |bytes| self.compiler.compile(bytes))?;
-        self.room.guests()?.load(compiled)
+        self.room.guests()?.load(self.compiled(bytes, digest, inert)?)
+    }
+
+    fn compiled(&self, bytes: &[u8], digest: Digest, inert: &[String]) -> Result<Compiled, Refusal> {
+        self.code.compiled(bytes, digest, inert, |bytes| self.compiler.compile(bytes))
     }
 
     /// Removes a tool, its grant and its code.
@@ -373,6 +381,7 @@ impl Host {
     pub fn remove(&self, tool: &str) -> Result<Granted, Refusal> {
         let removed = self.catalog.remove(tool)?;
         self.code.forget(removed.digest);
+        self.loaded().remove(&removed.digest);
         Ok(removed)
     }
 

@@ -156,12 +156,25 @@ impl Sandbox {
     /// # Errors
     /// [`Code::BadComponent`] for code of another engine, [`Code::ImportNotAllowed`] for imports that cannot be linked.
     pub fn load_compiled(&self, compiled: Compiled) -> Result<Tool, Refusal> {
+        let component = self.revive(&compiled.code)?;
+        self.link(compiled.description, &component)
+    }
+
+    /// Whether a tool can be made of compiled code: all that [`Sandbox::load_compiled`] does. Nothing of it is run.
+    ///
+    /// # Errors
+    /// As [`Sandbox::load_compiled`].
+    pub fn check(&self, compiled: &Compiled) -> Result<(), Refusal> {
+        self.revive(&compiled.code).and_then(|component| self.link(compiled.description.clone(), &component)).map(drop)
+    }
+
+    fn revive(&self, code: &[u8]) -> Result<Component, Refusal> {
         // Safety: `Compiled` is made by `CodeCache::compiled` alone, from what was written by a holder of the key, or from the
         // output of the compiler. The engine itself refuses code of another version, of other settings and for another
         // processor.
         #[expect(unsafe_code, reason = "the one place where kept native code comes back")]
-        let component = unsafe { Component::deserialize(&self.engine, &compiled.code) };
-        self.link(compiled.description, &component.map_err(|_| does_not_fit())?)
+        let component = unsafe { Component::deserialize(&self.engine, code) };
+        component.map_err(|_| does_not_fit())
     }
 
     /// A tool of code in a file, which is mapped and not copied.

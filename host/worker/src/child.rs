@@ -77,7 +77,7 @@ fn live() -> io::Result<()> {
     if let Some(frame) = Frame::of(&ready, Vec::new()) {
         outbox.push(frame);
     }
-    let Ok((sandbox, tool)) = loaded else { return Ok(()) };
+    let Ok((sandbox, tool)) = loaded else { std::process::exit(0) };
     let guests = Arc::new(Guests { sandbox, tool, outbox, calls: Mutex::default() });
     let ended = runtime.block_on(guests.serve(stream));
     // Nothing is taken down: the process ends, and what that would need is not allowed.
@@ -164,8 +164,10 @@ impl Guests {
     async fn call(&self, action: String, json: &[u8], limits: Limits, remote: Arc<Remote>) -> CallOutcome {
         match serde_json::from_slice(json) {
             Ok(arguments) => self.sandbox.call(&self.tool, CallRequest { action, arguments, limits }, remote).await,
+            // They are JSON, or the broker could not have written them.
             Err(_) => {
-                let refusal = Refusal::internal("arguments cannot be read");
+                let refusal =
+                    Refusal::new(Code::BadArguments, "the arguments are nested too deep", "send flatter ones");
                 CallOutcome { verdict: Verdict::Refused(refusal), cost: Cost::default() }
             }
         }

@@ -174,10 +174,16 @@ impl Worker {
 
     /// Reads what it says until it is gone, then tells its calls why.
     async fn attend(self: Arc<Self>, mut child: Child, reader: Reader) {
+        let mut listening = std::pin::pin!(self.listen(reader));
         let why = tokio::select! {
-            why = self.listen(reader) => why,
-            error = self.outbox.run() => Err(error),
+            biased;
+            why = &mut listening => why,
             () = self.doomed.notified() => Err(broken("it did not stop in its time")),
+            error = self.outbox.run() => match error.kind() {
+                io::ErrorKind::InvalidData => Err(error),
+                // It is gone; what it said last is still to be read.
+                _ => tokio::time::timeout(limits::WORKER_STOP, listening).await.unwrap_or(Err(error)),
+            },
         };
         let died = why.is_ok();
         drop(child.start_kill());
