@@ -71,7 +71,7 @@ impl Room {
 
 /// The one place that guests run in.
 pub(crate) enum Guests {
-    Here(Sandbox),
+    Here(Box<Sandbox>),
     #[cfg(target_os = "linux")]
     Apart(Pool),
 }
@@ -99,7 +99,7 @@ impl Guests {
             let options = hotcell_worker::Options { isolation: shared, ..hotcell_worker::Options::of(program) };
             return Ok(Self::Apart(Pool::new(options)));
         }
-        Sandbox::new(&hotcell_sandbox::Options::default()).map(Self::Here)
+        Sandbox::new(&hotcell_sandbox::Options::default()).map(Box::new).map(Self::Here)
     }
 
     /// Whether a tool can be called, for when it is installed: a worker would say so at the first call only.

@@ -14,6 +14,7 @@
     reason = "tests may panic, prepare files and speak to loopback"
 )]
 
+pub mod bench;
 mod canary;
 mod cell;
 pub mod corpus;

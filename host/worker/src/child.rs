@@ -77,11 +77,17 @@ fn live() -> io::Result<()> {
     if let Some(frame) = Frame::of(&ready, Vec::new()) {
         outbox.push(frame);
     }
-    let Ok((sandbox, tool)) = loaded else { std::process::exit(0) };
+    let Ok((sandbox, tool)) = loaded else { end() };
     let guests = Arc::new(Guests { sandbox, tool, outbox, calls: Mutex::default() });
-    let ended = runtime.block_on(guests.serve(stream));
-    // Nothing is taken down: the process ends, and what that would need is not allowed.
-    std::process::exit(i32::from(ended.is_err()))
+    // The broker is gone, or says what it cannot say.
+    drop(runtime.block_on(guests.serve(stream)));
+    end()
+}
+
+/// Nothing is taken down: what that would need is not allowed any more, and there is no secret here to be wiped.
+#[expect(clippy::disallowed_methods, reason = "a worker has no secret, lock or temporary file")]
+fn end() -> ! {
+    std::process::exit(0)
 }
 
 /// Maps the code. What it was made of was checked by the broker, and it is sealed: this runs before the walls stand, because

@@ -1,4 +1,4 @@
-//! `cargo x figures`, second part: what MCP adds to a call, and what a long list costs. Measured in one run against the call
+//! `cargo x bench`, second part: what MCP adds to a call, and what a long list costs. Measured in one run against the call
 //! of the library.
 
 #![allow(
@@ -11,7 +11,6 @@
 )]
 
 use std::sync::Arc;
-use std::time::Duration;
 use std::time::Instant;
 
 use hotcell::Granted;
@@ -22,6 +21,8 @@ use hotcell_tests::Cell;
 use hotcell_tests::Embedded;
 use hotcell_tests::Revision;
 use hotcell_tests::Serving;
+use hotcell_tests::bench::Report;
+use hotcell_tests::bench::Spread;
 use hotcell_tests::programs;
 use serde_json::json;
 
@@ -35,13 +36,14 @@ const TOOLS: usize = 1_000;
 const STARTS: usize = 20;
 
 fn main() {
-    println!("\n{:<58} {:>10} {:>10}", "MCP", "p50", "p99");
+    let mut report = Report::new("figures_mcp");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    calls(&runtime);
-    long_list();
+    calls(&runtime, &mut report);
+    long_list(&mut report);
+    report.finish();
 }
 
-fn calls(runtime: &tokio::runtime::Runtime) {
+fn calls(runtime: &tokio::runtime::Runtime, report: &mut Report) {
     let cell = Cell::quiet();
     let library = Embedded::new(&cell, "");
     library.install("by-hand", Some("name = \"by-hand\"\nversion = \"1\"\n"));
@@ -75,12 +77,12 @@ fn calls(runtime: &tokio::runtime::Runtime) {
             three.push(http);
         }
     }
-    line("no-op: hotcell::call", one);
-    line("no-op: tools/call over stdio", two);
-    line("no-op: tools/call over HTTP, a connection each", three);
+    report.times("no-op: hotcell::call", Spread::of(one));
+    report.times("no-op: tools/call over stdio", Spread::of(two));
+    report.times("no-op: tools/call over HTTP, a connection each", Spread::of(three));
 }
 
-fn long_list() {
+fn long_list(report: &mut Report) {
     let cell = Cell::quiet();
     let library = Embedded::new(&cell, "");
     let component = std::fs::read(programs::guest("prober")).unwrap();
@@ -92,7 +94,7 @@ fn long_list() {
     }
     let started = Instant::now();
     let mut agent = Agent::start(&cell, Revision::July2026, json!({}));
-    println!("{:<58} {:>10.1?}", format!("start with {TOOLS} tools, none described yet"), started.elapsed());
+    report.times(&format!("start with {TOOLS} tools, none described yet"), Spread::of(vec![started.elapsed()]));
     let lists = (0..100).map(|_| {
         let started = Instant::now();
         let list = agent.ask("tools/list", json!({}));
@@ -100,13 +102,14 @@ fn long_list() {
         assert_eq!(list["result"]["tools"].as_array().unwrap().len(), TOOLS);
         took
     });
-    line(&format!("tools/list with {TOOLS} tools, read and parsed by the client"), lists.collect());
+    report.times(&format!("tools/list with {TOOLS} tools, read and parsed by the client"), Spread::of(lists.collect()));
     let start = || {
         let started = Instant::now();
         drop(Agent::start(&cell, Revision::July2026, json!({})));
         started.elapsed()
     };
-    line(&format!("start to the first answer and end, {TOOLS} tools"), (0..STARTS).map(|_| start()).collect());
+    let starts = (0..STARTS).map(|_| start()).collect();
+    report.times(&format!("start to the first answer and end, {TOOLS} tools"), Spread::of(starts));
     let cell = Cell::quiet();
     let library = Embedded::new(&cell, "");
     library.install("by-hand", Some("name = \"by-hand\"\nversion = \"1\"\n"));
@@ -117,11 +120,5 @@ fn long_list() {
         drop(agent);
         took
     };
-    line("start to the first answer, 1 tool", (0..STARTS).map(|_| first()).collect());
-}
-
-fn line(name: &str, mut times: Vec<Duration>) {
-    times.sort();
-    let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize];
-    println!("{name:<58} {:>10.1?} {:>10.1?}", at(0.5), at(0.99));
+    report.times("start to the first answer, 1 tool", Spread::of((0..STARTS).map(|_| first()).collect()));
 }

@@ -1,5 +1,5 @@
 //! The gate's share of a request, on loopback, against plain reqwest in the same run: policy, signing, scan, record of the
-//! request; the same server, the same client library, one kept connection each. The last part of `cargo x figures`.
+//! request; the same server, the same client library, one kept connection each. The last part of `cargo x bench`.
 
 #![allow(
     clippy::print_stdout,

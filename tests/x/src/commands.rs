@@ -94,11 +94,11 @@ const COMMANDS: [Command; 9] = [
         run: test::fuzz,
     },
     Command {
-        name: "figures",
+        name: "bench",
         takes: "",
-        about: "measure: raw wasmtime against a call, whole processes, memory, the gate's share of a request",
-        more: "",
-        run: test::figures,
+        about: "measure: raw wasmtime against a call, the second wall, MCP, whole processes, memory, the gate",
+        more: "Prints tables, and writes them as JSON beside the programs. With nothing else running, if they are to mean anything.",
+        run: test::bench,
     },
 ];
 

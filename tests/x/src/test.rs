@@ -107,6 +107,7 @@ pub(crate) fn fuzz(args: &[String]) -> Done {
         let mut tests = places::cargo();
         tests.args(["test", "--quiet", "--release"]).args(PACKAGES).args([
             "--lib",
+            "--lib",
             "--test",
             "fuzz",
             "--test",
@@ -123,10 +124,10 @@ fn program(profile: &str, name: &str) -> Command {
     Command::new(places::target().join(profile).join(format!("{name}{}", std::env::consts::EXE_SUFFIX)))
 }
 
-/// `cargo x figures`
-pub(crate) fn figures(args: &[String]) -> Done {
+/// `cargo x bench`
+pub(crate) fn bench(args: &[String]) -> Done {
     if let [first, ..] = args {
-        return Err(commands::wrong("figures", first));
+        return Err(commands::wrong("bench", first));
     }
     guests::build(&[])?;
     say::step("building in release mode (the first time takes several minutes)");
@@ -139,7 +140,7 @@ pub(crate) fn figures(args: &[String]) -> Done {
         "hotcell-tests",
         "--bins",
     ]))?;
-    for name in ["figures", "figures_mcp", "gate-cost"] {
+    for name in ["figures", "figures_walls", "figures_mcp", "gate-cost"] {
         shown(program("release", name).current_dir(places::root()).env("HOTCELL_GUESTS", places::guests()))?;
     }
     Ok(())
@@ -155,7 +156,7 @@ mod tests {
             let failed = all(&[wrong.to_owned()]).unwrap_err();
             assert!(failed.code == 2 && failed.what.contains(wrong), "{failed:?}");
         }
-        assert_eq!(figures(&["--fast".to_owned()]).unwrap_err().code, 2);
+        assert_eq!(bench(&["--fast".to_owned()]).unwrap_err().code, 2);
         let three = ["a", "b", "c"].map(str::to_owned);
         assert_eq!((hostile(&three).unwrap_err().code, fuzz(&three).unwrap_err().code), (2, 2));
         assert_eq!(fuzz(&["no-such-target".to_owned()]).unwrap_err().code, 2);

@@ -15,6 +15,8 @@ use landlock::Ruleset;
 use landlock::RulesetAttr as _;
 use landlock::RulesetStatus;
 use landlock::Scope;
+use rustix::fs::Mode;
+use rustix::fs::OFlags;
 use rustix::process::DumpableBehavior;
 use rustix::process::Resource;
 use rustix::process::Rlimit;
@@ -149,7 +151,7 @@ fn limit() -> io::Result<()> {
 /// # Errors
 /// What the system said.
 pub fn close_standard_streams() -> io::Result<()> {
-    let nothing = std::fs::File::options().read(true).write(true).open("/dev/null")?;
+    let nothing = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
     rustix::stdio::dup2_stdin(&nothing)?;
     rustix::stdio::dup2_stdout(&nothing)?;
     rustix::stdio::dup2_stderr(&nothing)?;
