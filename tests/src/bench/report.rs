@@ -1,5 +1,7 @@
 //! Rows of a measurement: printed as they come, and written to a file at the end.
 
+#![allow(clippy::print_stdout, reason = "a table for a person")]
+
 use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
