@@ -200,6 +200,27 @@ async fn h2_a_call_sees_nothing_of_the_call_before() {
     }
 }
 
+/// The same for tables: an instance in the slot of another finds none of its functions.
+#[tokio::test]
+async fn h2_a_call_finds_no_function_of_the_call_before_in_its_table() {
+    let sandbox = sandbox();
+    let write = r#"(table 1000 funcref) (func $f) (elem declare func $f)
+        (func (export "run") (table.fill (i32.const 0) (ref.func $f) (i32.const 1000)))"#;
+    let count = component(
+        r#"(table 1000 funcref) (func (export "run") (result i32) (local $at i32) (local $found i32)
+             (loop (if (i32.eqz (ref.is_null (table.get (local.get $at))))
+                 (then (local.set $found (i32.add (local.get $found) (i32.const 1)))))
+               (local.set $at (i32.add (local.get $at) (i32.const 1)))
+               (br_if 0 (i32.lt_u (local.get $at) (i32.const 1000))))
+             (local.get $found))"#,
+        r#"(func (export "run") (result u32) (canon lift (core func $i "run")))"#,
+    );
+    for _ in 0..20 {
+        assert_eq!(call(&sandbox, &running(write)).await.verdict, Verdict::Returned(json!(null)));
+        assert_eq!(call(&sandbox, &count).await.verdict, Verdict::Returned(json!(0)));
+    }
+}
+
 #[tokio::test]
 async fn p8_a_counter_starts_anew_in_each_call() {
     let sandbox = sandbox();
