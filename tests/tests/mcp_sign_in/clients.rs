@@ -1,8 +1,9 @@
-//! Clients that nobody here wrote: the official TypeScript SDK's, driven through a sign-in to its end.
+//! Clients that nobody here wrote: the official TypeScript and Python SDKs', driven through a sign-in to its end.
 
 use std::io::BufRead as _;
 use std::io::BufReader;
 use std::path::Path;
+use std::path::PathBuf;
 use std::process::Command;
 use std::process::Stdio;
 use std::sync::mpsc;
@@ -19,36 +20,61 @@ use crate::works;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_official_typescript_clients_have_a_person_sign_in_by_the_page() {
-    for version in ["v1", "v2"] {
+    sign_in_with(typescript, &["v1", "v2"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_official_python_client_has_a_person_sign_in_by_the_page() {
+    sign_in_with(python, &["legacy", "auto"]).await;
+}
+
+/// Drives a client through a sign-in, in each of its ways and over both transports.
+async fn sign_in_with(client: fn(&Path) -> Command, ways: &[&str]) {
+    for way in ways {
         for over in ["stdio", "http"] {
             let Some(scene) = Scene::new("GET", "").await else { return };
             let server = Serving::start(&scene.cell, &[]);
-            let (page, answer) = start(&scene, &server, version, over);
+            let (page, answer) = start(&scene, &server, client, &[way, over]);
             scene.person(&page.recv_timeout(Duration::from_secs(60)).expect("no page")).await;
             let answer = answer.recv_timeout(Duration::from_secs(60)).expect("no result");
             scene.cell.sinks.keep("what a real client got", answer.to_string().into_bytes());
             works(&json!({"result": answer}));
-            assert_eq!(page.try_iter().count(), 0, "{version} over {over}: the person was asked twice");
+            assert_eq!(page.try_iter().count(), 0, "{way} over {over}: the person was asked twice");
             scene.watch_token();
         }
     }
+}
+
+fn script(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("clients").join(name)
+}
+
+fn typescript(servers: &Path) -> Command {
+    let mut node = Command::new("node");
+    node.arg(script("signin.mjs")).arg(servers.join("node"));
+    node
+}
+
+fn python(servers: &Path) -> Command {
+    let mut python = Command::new(servers.join("python/bin/python"));
+    python.arg(script("signin.py"));
+    python
 }
 
 /// Starts a client; what it shows the person, and what it got in the end.
 fn start(
     scene: &Scene,
     server: &Serving<'_>,
-    version: &str,
-    over: &str,
+    client: fn(&Path) -> Command,
+    way: &[&str; 2],
 ) -> (mpsc::Receiver<Url>, mpsc::Receiver<Value>) {
-    let servers = programs::servers().unwrap();
     let places = scene.cell.places();
-    let mut child = Command::new("node")
-        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("clients/signin.mjs"))
-        .arg(servers.join("node"))
+    let mut child = client(&programs::servers().unwrap())
         .arg(programs::hotcell())
         .arg(format!("http://127.0.0.1:{}/mcp", server.port))
-        .args([&server.token, version, over, &scene.arguments("get").to_string()])
+        .arg(&server.token)
+        .args(way)
+        .arg(scene.arguments("get").to_string())
         .env("HOTCELL_CONFIG", &places.config)
         .env("HOTCELL_STATE", &places.state)
         .env("HOTCELL_CACHE", &places.cache)
