@@ -53,7 +53,7 @@ pub struct Host {
     catalog: Arc<Catalog>,
     record: Record,
     strikes: Arc<Strikes>,
-    keys: Box<dyn Keys>,
+    pub(crate) keys: Box<dyn Keys>,
     sandbox: OnceLock<Sandbox>,
     issuers: OnceLock<Arc<IssuerNetwork>>,
     store: Mutex<Option<Arc<AuthStore>>>,

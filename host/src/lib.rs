@@ -61,5 +61,6 @@ pub use catalog::with_manifest;
 pub use config::Config;
 pub use folders::Places;
 pub use host::Host;
+pub use keys::KeyPlace;
 pub use keys::Keys;
 pub use strikes::Strikes;
