@@ -123,7 +123,15 @@ async fn no_method_does_anything_but_list_and_call() {
 async fn forged_names_and_path_tricks_find_no_tool() {
     let upstream = api().await;
     let cell = cell(&upstream);
-    let mut agent = Agent::start(&cell, Revision::November2025, json!({}));
+    for revision in Revision::ALL {
+        let mut agent = Agent::start(&cell, revision, json!({}));
+        forged_names(&mut agent);
+        assert!(works(&mut agent));
+    }
+    assert!(upstream.seen().is_empty());
+}
+
+fn forged_names(agent: &mut Agent<'_>) {
     let long = "x".repeat(100_000);
     for name in [
         "hostile",
@@ -131,6 +139,11 @@ async fn forged_names_and_path_tricks_find_no_tool() {
         "hostile/fine",
         "hostile_fine/",
         "../hostile_fine",
+        "..%2fhostile_fine",
+        "hostile_fine/../fine",
+        "hostile_fine%00",
+        "\\\\hostile\\fine",
+        "tools/call",
         "hostile_../fine",
         "HOSTILE_FINE",
         "hostile_fine\0",
@@ -161,7 +174,6 @@ async fn forged_names_and_path_tricks_find_no_tool() {
         let answer = agent.any_answer(id);
         assert!(answer.get("error").is_some(), "{params}: {answer}");
     }
-    assert!(works(&mut agent));
 }
 
 #[tokio::test(flavor = "multi_thread")]
