@@ -100,7 +100,7 @@ impl Sinks {
     pub fn with(&self, text: &str) -> Vec<String> {
         let kept = self.0.lock().unwrap();
         let holds = |bytes: &[u8]| bytes.windows(text.len()).any(|window| window == text.as_bytes());
-        kept.iter().filter_map(|(from, bytes)| holds(bytes).then(|| from.clone())).collect()
+        kept.iter().filter(|(_, bytes)| holds(bytes)).map(|(from, _)| from.clone()).collect()
     }
 
     /// How many places a search looks at.

@@ -6,7 +6,8 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "tests may panic, and prepare files"
+    clippy::disallowed_types,
+    reason = "tests may panic, and are a browser at the page"
 )]
 
 use std::io::Read as _;

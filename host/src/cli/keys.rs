@@ -154,3 +154,18 @@ fn new_passphrase() -> Result<Zeroizing<String>, Refusal> {
     }
     Ok(first)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_kept_at_a_place_that_was_shown_or_nowhere() {
+        for place in ["", "memory", "kernel-keyring", "/tmp/key", "Keychain"] {
+            assert_eq!(Unasked.new_key(place).err().unwrap().code, Code::BadArguments, "{place}");
+        }
+        assert_eq!(Unasked.places().first(), Some(&KEYCHAIN));
+        assert!(matches!(Unasked.new_key("keychain"), Ok(Key::Keychain)));
+        assert!(Asked.places().is_empty(), "a command asks by itself");
+    }
+}

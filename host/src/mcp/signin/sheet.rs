@@ -285,4 +285,47 @@ mod tests {
         assert!(shown.contains("a=1&amp;b=") && !shown.contains("<script"), "{shown}");
         assert!(!shown.contains(page.token()));
     }
+
+    #[tokio::test]
+    async fn what_became_of_it_is_said_with_the_repair_and_with_what_was_not_granted() {
+        let page = Pages::default().of(purpose("a")).unwrap().unwrap();
+        let declined = ["issues:write<b>".to_owned()].into();
+        for (outcome, expected, told) in [
+            (Outcome::SignedIn([].into()), 200, "You are signed in to github. This page"),
+            (Outcome::SignedIn(declined), 200, "the server did not grant: issues:write&lt;b&gt;. This page"),
+            (Outcome::Closed, 410, "This page is over"),
+            (
+                Outcome::Failed(Refusal::new(hotcell_protocol::Code::NeedsLogin, "<i>no", "again")),
+                502,
+                "not signed in to github: &lt;i&gt;no. To repair it: again. Nothing was changed.",
+            ),
+        ] {
+            let response = Sheet::Over(&page, outcome).response();
+            assert_eq!(response.status().as_u16(), expected);
+            let shown = text(response).await;
+            assert!(shown.contains(told) && !shown.contains("<form"), "{shown}");
+        }
+    }
+
+    #[tokio::test]
+    async fn l8_a_choice_of_key_has_nothing_chosen_beforehand_and_a_code_is_text() {
+        let mut purpose = purpose("a");
+        purpose.keys = vec![crate::KeyPlace { name: "a\"b", words: "<b>here" }];
+        let page = Pages::default().of(purpose).unwrap().unwrap();
+        let shown = text(Sheet::Question(&page).response()).await;
+        assert!(shown.contains("value=\"a&quot;b\" required> &lt;b&gt;here"), "{shown}");
+        assert!(!shown.contains("checked"), "{shown}");
+        let code = Code {
+            code: "<script>".into(),
+            address: Url::parse("https://a.example/\"><script>").unwrap(),
+            good_for: std::time::Duration::from_secs(61),
+        };
+        let (head, shown) = code_page(&page, &code);
+        assert!(
+            !shown.contains("<script") && shown.contains("&lt;script&gt;") && shown.contains("2 minutes"),
+            "{shown}"
+        );
+        let policy = head.headers_ref().unwrap()["content-security-policy"].to_str().unwrap();
+        assert!(policy.starts_with("default-src 'none'") && !shown.contains(page.token()), "{policy}");
+    }
 }
