@@ -4,6 +4,7 @@
 
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
+use cap_std::fs::PermissionsExt;
 use hotcell_vault::AuthStore;
 use hotcell_vault::Key;
 use hotcell_vault::NewToken;
@@ -13,6 +14,7 @@ use hotcell_vault::Secret;
 async fn i9_a_clients_secret_is_for_the_service_that_it_was_given_for_alone() {
     let folder = tempfile::tempdir().unwrap();
     let dir = Dir::open_ambient_dir(folder.path(), ambient_authority()).unwrap();
+    dir.set_permissions(".", PermissionsExt::from_mode(0o700)).unwrap();
     let store = AuthStore::open(dir, &Key::Memory([1; 32])).unwrap();
     let secret = |text: &str| Secret::new(text.to_owned().into()).unwrap();
     let of = |service, bound| store.client_secret(service, bound).unwrap().map(|secret| secret.expose().to_owned());

@@ -7,6 +7,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::print_stderr,
+    clippy::print_stdout,
     clippy::disallowed_methods,
     dead_code,
     reason = "tests may panic, say what they leave out, and prepare files; each part of what they share is used by some"

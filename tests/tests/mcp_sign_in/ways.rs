@@ -63,6 +63,55 @@ async fn l8_a_token_that_lacks_a_granted_scope_leads_to_a_page_that_asks_for_bot
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_scope_that_the_server_just_declined_is_said_and_not_asked_for_again_at_once() {
+    let Some(scene) = Scene::new("GET", "").await else { return };
+    // A scope that the server does not know: it gives the others.
+    edit_config(&scene, "use = [\"notes.read\"]", "use = [\"notes.admin\"]");
+    let mut agent = Agent::start(&scene.cell, Revision::July2026, url());
+    let (page, state) = asked(&agent.ask("tools/call", scene.get()));
+    let waiting = agent.begin("tools/call", again(scene.get(), &state, "accept"));
+    scene.person(&page).await;
+    let answer = agent.answer(waiting);
+    assert_eq!(refusal(&answer), "insufficient-scope", "the person is asked the same at once: {answer}");
+    let shown = fetch(&page, &[], None).await.unwrap();
+    assert!(shown.body.contains("the server did not grant: use."), "{}", shown.body);
+    assert!(scene.upstream.seen().is_empty());
+}
+
+fn edit_config(scene: &Scene, from: &str, to: &str) {
+    let file = scene.cell.places().config.join("config.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(text.contains(from), "{text}");
+    std::fs::write(&file, text.replace(from, to)).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn l8_connections_that_never_end_keep_nobody_from_the_page_for_long() {
+    let Some(scene) = Scene::new("GET", "").await else { return };
+    let mut agent = Agent::start(&scene.cell, Revision::July2026, url());
+    let (page, _) = asked(&agent.ask("tools/call", scene.get()));
+    let (authority, own) = (page.authority(), origin(&page));
+    let silent = String::new();
+    let half = format!("GET {} HTTP/1.1\r\nhost: {authority}\r\n", page.path());
+    let form = "content-type: application/x-www-form-urlencoded\r\ncontent-length: 100\r\n\r\ntoken=";
+    let bodiless = format!("POST {} HTTP/1.1\r\nhost: {authority}\r\norigin: {own}\r\n{form}", page.path());
+    let nowhere = format!("POST /x HTTP/1.1\r\nhost: {authority}\r\n{form}");
+    let whole = format!("GET {} HTTP/1.1\r\nhost: {authority}\r\n\r\n", page.path());
+    let mut held = Vec::new();
+    for number in 0..150 {
+        let text = [&silent, &half, &bodiless, &nowhere, &whole][number % 5];
+        let mut stream = TcpStream::connect(authority).await.unwrap();
+        stream.write_all(text.as_bytes()).await.unwrap();
+        held.push(stream);
+    }
+    let began = std::time::Instant::now();
+    let shown = timeout(Duration::from_secs(60), fetch(&page, &[], None)).await.expect("nobody gets in").unwrap();
+    assert_eq!(shown.status, 200);
+    println!("behind 150 connections that never end the page came after {:?}", began.elapsed());
+    assert_eq!(scene.server.count("request"), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn l8_a_device_code_is_shown_to_who_clicked_alone_and_the_page_ends_with_the_result() {
     let Some(scene) = Scene::without_store("GET", "", DEVICE).await else { return };
     scene.cell.sign_in("other", &["use"]);
@@ -158,10 +207,8 @@ async fn a_clients_secret_is_typed_at_a_terminal_once_and_the_page_takes_it_from
     scene.watch_token();
     // The service of this name leads elsewhere: the secret is not for that one.
     drop(agent);
-    let file = scene.cell.places().config.join("config.toml");
-    let text = std::fs::read_to_string(&file).unwrap();
     let other = format!("token_endpoint = \"{}/other\"\ndiscovery = true", scene.server.issuer);
-    std::fs::write(&file, text.replace("discovery = true", &other)).unwrap();
+    edit_config(&scene, "discovery = true", &other);
     let mut agent = Agent::start(&scene.cell, Revision::July2026, url());
     assert_eq!(refusal(&agent.ask("tools/call", scene.get())), "needs-login");
 }

@@ -92,7 +92,11 @@ impl SignIns {
         bound: &[u8],
         context: &RequestContext<RoleServer>,
     ) -> Option<Offer> {
-        let service = purpose::wanted(called)?;
+        let (service, scope) = purpose::wanted(called)?;
+        if self.door.get().is_some_and(|door| door.pages().declined(service, scope)) {
+            // Whoever just heard the server's no is not asked the same at once: the text says what is missing.
+            return None;
+        }
         match self.page(dish, service).await {
             Ok(Some((door, page))) if is_stateless(context) => Some(Offer::Ask(self.ask(door, &page, bound))),
             Ok(Some((door, page))) => {

@@ -14,6 +14,7 @@ use hotcell_protocol::limits;
 
 use super::page::Outcome;
 use super::page::Page;
+use super::page::Stage;
 use super::purpose::Purpose;
 
 /// All pages, by the digest of their paths: who guesses paths cannot choose digests.
@@ -49,6 +50,15 @@ impl Pages {
     /// The page at this path.
     pub(super) fn at(&self, nonce: &str) -> Option<Arc<Page>> {
         self.fresh().get(&Digest::of(nonce.as_bytes())).map(Arc::clone)
+    }
+
+    /// Whether a sign-in that just ended brought no such scope: the server, or the person there, did not grant it.
+    pub(super) fn declined(&self, service: &str, scope: &str) -> bool {
+        let says_so = |page: &Page| match page.stage() {
+            Stage::Over(Outcome::SignedIn(declined)) => declined.contains(scope),
+            _ => false,
+        };
+        self.fresh().values().any(|page| page.purpose.service == service && says_so(page))
     }
 
     /// The page of this name.
@@ -91,7 +101,6 @@ impl Pages {
 pub(super) mod tests {
     use super::*;
     use crate::Granted;
-    use crate::mcp::signin::page::Stage;
     use crate::mcp::signin::purpose::Way;
 
     pub(in crate::mcp::signin) fn purpose(action: &str) -> Purpose {
@@ -168,8 +177,14 @@ pub(super) mod tests {
         assert!(!Arc::ptr_eq(&next, &page), "the next sign-in has a page of its own");
         page.age();
         assert!(pages.at(page.nonce()).is_none());
+        assert!(!pages.declined("github", "issues:read"));
+        assert!(next.start());
+        next.end(Outcome::SignedIn(["issues:read".to_owned()].into()));
+        assert!(pages.declined("github", "issues:read") && !pages.declined("gitlab", "issues:read"));
+        assert!(!pages.declined("github", "issues:write"));
+        next.age();
+        assert!(!pages.declined("github", "issues:read"), "asked again after a while");
         // Ended ones take no place, and are few too.
-        pages.remove(&next);
         let ended: Vec<_> = (0..5 * limits::MCP_SIGN_INS)
             .map(|number| {
                 let page = pages.of(purpose(&number.to_string())).unwrap().unwrap();

@@ -80,18 +80,15 @@ impl Purpose {
     }
 }
 
-/// The service that a call needs a sign-in for, if that is why it failed: nobody is signed in, or the token lacks a scope that
-/// the action was granted. A scope that the action was not granted is no reason: no sign-in would change that.
-pub(super) fn wanted(called: &Called) -> Option<&str> {
+/// The service that a call needs a sign-in for, and the scope, if that is why it failed: nobody is signed in, or the token
+/// lacks a scope that the action was granted. One that the action was not granted is no reason: no sign-in would change that.
+pub(super) fn wanted(called: &Called) -> Option<(&str, &str)> {
     if matches!(called.outcome.verdict, Verdict::Returned(_)) {
         return None;
     }
-    let mut wanting = called.requests.iter().filter(|request| match request.refused {
-        Some(Code::NeedsLogin) => true,
-        Some(Code::InsufficientScope) => request.scope.is_some(),
-        _ => false,
-    });
-    wanting.find_map(|request| request.service.as_deref())
+    let wanting = |refused| matches!(refused, Some(Code::NeedsLogin | Code::InsufficientScope));
+    let mut requests = called.requests.iter().filter(|request| wanting(request.refused));
+    requests.find_map(|request| Some((request.service.as_deref()?, request.scope.as_deref()?)))
 }
 
 /// The browser first: it is there, since it shows the page.
