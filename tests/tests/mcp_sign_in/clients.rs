@@ -1,4 +1,4 @@
-//! Clients that nobody here wrote: the official TypeScript and Python SDKs', driven through a sign-in to its end.
+//! Clients that nobody here wrote: the official TypeScript and Python SDKs' and the Inspector's, driven through a sign-in to its end.
 
 use std::io::BufRead as _;
 use std::io::BufReader;
@@ -26,6 +26,50 @@ async fn the_official_typescript_clients_have_a_person_sign_in_by_the_page() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_official_python_client_has_a_person_sign_in_by_the_page() {
     sign_in_with(python, &["legacy", "auto"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_inspectors_command_is_told_how_a_person_signs_in_and_works_afterwards() {
+    for over in ["stdio", "http"] {
+        let Some(scene) = Scene::new("GET", "").await else { return };
+        let server = Serving::start(&scene.cell, &[]);
+        let told = inspector(&scene, &server, over);
+        assert_eq!(told["_meta"]["hotcell/refusal"]["code"], "needs-login", "{told}");
+        assert!(told["content"].to_string().contains("hotcell auth signin upstream"), "{told}");
+        scene.terminal("use", "").await;
+        std::thread::sleep(Duration::from_millis(300));
+        works(&json!({"result": inspector(&scene, &server, over)}));
+        scene.watch_token();
+    }
+}
+
+/// One call by the Inspector's command, which shows no pages.
+fn inspector(scene: &Scene, server: &Serving<'_>, over: &str) -> Value {
+    let servers = programs::servers().unwrap();
+    let (url, token) =
+        (format!("http://127.0.0.1:{}/mcp", server.port), format!("Authorization: Bearer {}", server.token));
+    let hotcell = programs::hotcell().display().to_string();
+    let target = match over {
+        "stdio" => vec![hotcell.as_str(), "serve"],
+        _ => vec![&url, "--transport", "http", "--header", &token],
+    };
+    let address = format!("url={}/api/x", scene.upstream.origin());
+    let asked =
+        ["--method", "tools/call", "--tool-name", "hostile_ask", "--tool-arg", "method=get", &address, "headers=[]"];
+    let mut node = Command::new("node");
+    // It looks for its own version from the folder that it is started in.
+    node.current_dir(servers.join("node/node_modules/@modelcontextprotocol/inspector-cli/build"));
+    node.args(["cli.js", "--cli"]).args(target).args(asked).env("HOTCELL_LOG", "off");
+    let output = in_cell(scene, &mut node).output().unwrap();
+    scene.cell.sinks.keep("what the Inspector printed", [&output.stdout[..], &output.stderr].concat());
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"))
+}
+
+/// The command, with this cell's folders.
+fn in_cell<'a>(scene: &Scene, command: &'a mut Command) -> &'a mut Command {
+    let places = scene.cell.places();
+    let folders = [("HOTCELL_CONFIG", places.config), ("HOTCELL_STATE", places.state), ("HOTCELL_CACHE", places.cache)];
+    command.envs(folders).env("HOTCELL_KEY_FILE", scene.cell.key_file())
 }
 
 /// Drives a client through a sign-in, in each of its ways and over both transports.
@@ -68,17 +112,13 @@ fn start(
     client: fn(&Path) -> Command,
     way: &[&str; 2],
 ) -> (mpsc::Receiver<Url>, mpsc::Receiver<Value>) {
-    let places = scene.cell.places();
-    let mut child = client(&programs::servers().unwrap())
+    let mut command = client(&programs::servers().unwrap());
+    let mut child = in_cell(scene, &mut command)
         .arg(programs::hotcell())
         .arg(format!("http://127.0.0.1:{}/mcp", server.port))
         .arg(&server.token)
         .args(way)
         .arg(scene.arguments("get").to_string())
-        .env("HOTCELL_CONFIG", &places.config)
-        .env("HOTCELL_STATE", &places.state)
-        .env("HOTCELL_CACHE", &places.cache)
-        .env("HOTCELL_KEY_FILE", scene.cell.key_file())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()

@@ -23,6 +23,10 @@ mod ways;
 #[path = "../../../host/gate/tests/oauth/wire.rs"]
 mod wire;
 
+use std::io::BufRead as _;
+use std::io::BufReader;
+use std::io::Write as _;
+
 use browser::Browser;
 use hotcell_tests::Agent;
 use hotcell_tests::Cell;
@@ -114,6 +118,18 @@ impl Scene {
         let way = Url::parse(&rest.split('"').next().unwrap().replace("&amp;", "&")).unwrap();
         assert_eq!(way.origin(), Url::parse(&self.server.issuer).unwrap().origin());
         way
+    }
+
+    /// A person at the terminal: signs in for one scope, and types the client's secret, where it has one.
+    async fn terminal(&self, scope: &str, secret: &str) {
+        let args = ["auth", "signin", "upstream", "--scope", scope, "--no-browser"];
+        let mut child = self.cell.command(&args).spawn().unwrap();
+        writeln!(child.stdin.take().unwrap(), "{secret}").unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let way = lines.find_map(|line| Url::parse(line.unwrap().trim()).ok().filter(Url::has_host)).unwrap();
+        self.log_in(way).await;
+        let rest: Vec<_> = lines.map_while(Result::ok).collect();
+        assert!(child.wait().unwrap().success(), "{rest:?}");
     }
 
     /// The token that the last request carried.

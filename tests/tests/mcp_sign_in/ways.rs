@@ -195,7 +195,7 @@ async fn a_clients_secret_is_typed_at_a_terminal_once_and_the_page_takes_it_from
     seen().await;
     assert_eq!(refusal(&agent.ask("tools/call", scene.get())), "insufficient-scope");
 
-    terminal(&scene).await;
+    scene.terminal("write", SECRET).await;
     seen().await;
     let (page, state) = asked(&agent.ask("tools/call", scene.get()));
     let shown = fetch(&page, &[], None).await.unwrap();
@@ -216,18 +216,6 @@ async fn a_clients_secret_is_typed_at_a_terminal_once_and_the_page_takes_it_from
 /// What another process puts into the store is seen within 200 ms.
 async fn seen() {
     tokio::time::sleep(Duration::from_millis(300)).await;
-}
-
-/// A person signs in at the terminal, for `write` alone.
-async fn terminal(scene: &Scene) {
-    let args = ["auth", "signin", "upstream", "--scope", "write", "--no-browser"];
-    let mut child = scene.cell.command(&args).spawn().unwrap();
-    std::io::Write::write_all(&mut child.stdin.take().unwrap(), format!("{SECRET}\n").as_bytes()).unwrap();
-    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stderr.take().unwrap()));
-    let way = lines.find_map(|line| Url::parse(line.unwrap().trim()).ok().filter(|url| url.has_host())).unwrap();
-    scene.log_in(way).await;
-    let rest: Vec<_> = lines.map_while(Result::ok).collect();
-    assert!(child.wait().unwrap().success(), "{rest:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -20,6 +20,9 @@ use super::sheet::Sheet;
 use super::sheet::code_page;
 use super::sheet::result;
 
+/// Bytes of the first piece.
+const FIRST_BYTES: usize = 1_024;
+
 /// The page with the code. What ends it is given to `begin`, to run beside.
 pub(super) fn code(
     page: &Arc<Page>,
@@ -33,7 +36,8 @@ pub(super) fn code(
     let (head, first) = code_page(&page, code);
     begin(Box::pin(async move {
         let _place = place;
-        drop(pieces.send(Bytes::from(first)).await);
+        // Some browsers show nothing of a page before they have so much of it.
+        drop(pieces.send(Bytes::from(format!("{first:<FIRST_BYTES$}"))).await);
         tokio::select! {
             stage = page.ended() => {
                 if let Stage::Over(outcome) = stage {
