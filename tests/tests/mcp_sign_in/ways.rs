@@ -50,7 +50,7 @@ async fn l8_a_token_that_lacks_a_granted_scope_leads_to_a_page_that_asks_for_bot
     let (page, state) = asked(&agent.ask("tools/call", scene.get()));
     let shown = fetch(&page, &[], None).await.unwrap();
     assert!(shown.body.contains("<dd>use <strong>(new)</strong>, write</dd>"), "{}", shown.body);
-    assert!(shown.body.contains("You are signed in already"), "{}", shown.body);
+    assert!(shown.body.contains("takes the place of the one that is stored"), "{}", shown.body);
     let way = scene.click(&page).await;
     let scope = of(&way, "scope");
     assert!(scope.contains("notes.read") && scope.contains("notes.write"), "{scope}");

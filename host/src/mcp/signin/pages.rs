@@ -118,6 +118,7 @@ pub(super) mod tests {
             service: "github".into(),
             scopes: ["issues:read".to_owned()].into(),
             new: [].into(),
+            replaces: false,
             server: "https://issuer.example".into(),
             way: Way::Browser,
             keys: Vec::new(),

@@ -30,6 +30,8 @@ pub(super) struct Purpose {
     pub(super) scopes: BTreeSet<String>,
     /// Those of them that the token of now lacks; none where there is no token.
     pub(super) new: BTreeSet<String>,
+    /// Whether there is a token, which the new one replaces.
+    pub(super) replaces: bool,
     /// Who gives the token: an issuer, or the server's origins.
     pub(super) server: String,
     /// How.
@@ -66,6 +68,7 @@ impl Purpose {
         }
         let scopes = signed_in::scopes(host, Id::from(service))?;
         let held = store.and_then(|store| store.cached_metadata(service)).map(|metadata| metadata.scopes);
+        let replaces = held.is_some();
         let new = held.map(|held| scopes.difference(&held).cloned().collect()).unwrap_or_default();
         Ok(Some(Self {
             granted: Arc::clone(&dish.granted),
@@ -73,6 +76,7 @@ impl Purpose {
             service: service.to_owned(),
             scopes,
             new,
+            replaces,
             server: server(provider),
             way,
             keys,

@@ -109,10 +109,13 @@ fn why(refusal: &Refusal) -> String {
 fn question(of: &Page) -> Response {
     let purpose = &of.purpose;
     let service = escaped(&purpose.service);
-    let more = if purpose.new.is_empty() {
-        ""
-    } else {
-        " You are signed in already; what is new is marked, and what you have is asked for again."
+    let more = match (purpose.replaces, purpose.new.is_empty()) {
+        (false, _) => "",
+        (true, true) => " The new token takes the place of the one that is stored.",
+        (true, false) => {
+            " You are signed in already: the new token takes the place of the one that is stored. It is asked for with what that \
+             one has, and with what is marked as new."
+        }
     };
     let body = format!(
         "<h1>Sign in to {service}?</h1>\
