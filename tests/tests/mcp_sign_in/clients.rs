@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::process::Stdio;
 use std::sync::mpsc;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use hotcell_tests::Serving;
@@ -78,13 +79,14 @@ async fn sign_in_with(client: fn(&Path) -> Command, ways: &[&str]) {
         for over in ["stdio", "http"] {
             let Some(scene) = Scene::new("GET", "").await else { return };
             let server = Serving::start(&scene.cell, &[]);
-            let (page, answer) = start(&scene, &server, client, &[way, over]);
+            let (page, answer, ended) = start(&scene, &server, client, &[way, over]);
             scene.person(&page.recv_timeout(Duration::from_secs(60)).expect("no page")).await;
             let answer = answer.recv_timeout(Duration::from_secs(60)).expect("no result");
             scene.cell.sinks.keep("what a real client got", answer.to_string().into_bytes());
             works(&json!({"result": answer}));
             assert_eq!(page.try_iter().count(), 0, "{way} over {over}: the person was asked twice");
             scene.watch_token();
+            assert!(ended.join().unwrap(), "{way} over {over}: the client failed");
         }
     }
 }
@@ -105,13 +107,13 @@ fn python(servers: &Path) -> Command {
     python
 }
 
-/// Starts a client; what it shows the person, and what it got in the end.
+/// Starts a client; what it shows the person, what it got in the end, and whether it ended well.
 fn start(
     scene: &Scene,
     server: &Serving<'_>,
     client: fn(&Path) -> Command,
     way: &[&str; 2],
-) -> (mpsc::Receiver<Url>, mpsc::Receiver<Value>) {
+) -> (mpsc::Receiver<Url>, mpsc::Receiver<Value>, JoinHandle<bool>) {
     let mut command = client(&programs::servers().unwrap());
     let mut child = in_cell(scene, &mut command)
         .arg(programs::hotcell())
@@ -125,14 +127,14 @@ fn start(
         .unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let ((show, page), (give, answer)) = (mpsc::channel(), mpsc::channel());
-    std::thread::spawn(move || {
+    let ended = std::thread::spawn(move || {
         for line in lines.map_while(Result::ok) {
             match line.strip_prefix("page ") {
                 Some(address) => drop(show.send(Url::parse(address).unwrap())),
                 None => drop(give.send(serde_json::from_str(&line).unwrap())),
             }
         }
-        drop(child.wait());
+        child.wait().unwrap().success()
     });
-    (page, answer)
+    (page, answer, ended)
 }
