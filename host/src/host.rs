@@ -54,7 +54,7 @@ pub struct Host {
     catalog: Arc<Catalog>,
     record: Record,
     strikes: Arc<Strikes>,
-    keys: Box<dyn Keys>,
+    pub(crate) keys: Box<dyn Keys>,
     pub(crate) room: Room,
     issuers: OnceLock<Arc<IssuerNetwork>>,
     store: Mutex<Option<Arc<AuthStore>>>,

@@ -65,5 +65,6 @@ pub use guests::Isolation;
 pub use host::Host;
 #[cfg(target_os = "linux")]
 pub use hotcell_worker as worker;
+pub use keys::KeyPlace;
 pub use keys::Keys;
 pub use strikes::Strikes;

@@ -6,6 +6,7 @@ use hotcell_protocol::Code;
 use hotcell_protocol::Refusal;
 use hotcell_vault::Id;
 use hotcell_vault::NewToken;
+use hotcell_vault::Secret;
 use hotcell_vault::oauth::SignedIn;
 
 use crate::Host;
@@ -37,6 +38,16 @@ pub(crate) fn scopes(host: &Host, id: Id<'_>) -> Result<BTreeSet<String>, Refusa
     let scopes: Vec<String> = scopes.into_iter().collect();
     host.refuse_unknown_scopes(id.service, &scopes)?;
     Ok(scopes.into_iter().collect())
+}
+
+/// The secret of a service's client, as an earlier sign-in at the terminal left it in the store; `None` if there is none.
+///
+/// # Errors
+/// [`Code::StoreUnavailable`] if the store cannot be read.
+pub(crate) fn client_secret(host: &Host, service: &str) -> Result<Option<Secret>, Refusal> {
+    let Some(store) = host.store()? else { return Ok(None) };
+    // A service of this name that leads elsewhere by now does not get it (threat I9).
+    Ok(store.client_secret(service, host.services().fingerprint(service).as_deref())?)
 }
 
 /// Puts what a sign-in gave into the store; gives the scopes that the server did not grant.

@@ -96,6 +96,13 @@ impl Sinks {
         found
     }
 
+    /// Which of what was kept holds this text as it is: for what is too short to be a canary.
+    pub fn with(&self, text: &str) -> Vec<String> {
+        let kept = self.0.lock().unwrap();
+        let holds = |bytes: &[u8]| bytes.windows(text.len()).any(|window| window == text.as_bytes());
+        kept.iter().filter(|(_, bytes)| holds(bytes)).map(|(from, _)| from.clone()).collect()
+    }
+
     /// How many places a search looks at.
     pub fn count(&self) -> usize {
         self.0.lock().unwrap().len()

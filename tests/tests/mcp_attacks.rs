@@ -1,4 +1,4 @@
-//! An agent that means harm, or is made to: it tries every method, forged names, floods and disconnects. Nothing is granted,
+//! An agent that means harm, or is made to: it tries every method, forged names and floods (disconnects: `mcp_disconnects.rs`). Nothing is granted,
 //! nothing leaks, the server stays up, and the next call works.
 
 #![allow(
@@ -10,8 +10,6 @@
     clippy::disallowed_methods,
     reason = "tests may panic, say what they leave out, and prepare files"
 )]
-
-use std::io::Write as _;
 
 use hotcell_tests::Agent;
 use hotcell_tests::Cell;
@@ -125,7 +123,15 @@ async fn no_method_does_anything_but_list_and_call() {
 async fn forged_names_and_path_tricks_find_no_tool() {
     let upstream = api().await;
     let cell = cell(&upstream);
-    let mut agent = Agent::start(&cell, Revision::November2025, json!({}));
+    for revision in Revision::ALL {
+        let mut agent = Agent::start(&cell, revision, json!({}));
+        forged_names(&mut agent);
+        assert!(works(&mut agent));
+    }
+    assert!(upstream.seen().is_empty());
+}
+
+fn forged_names(agent: &mut Agent<'_>) {
     let long = "x".repeat(100_000);
     for name in [
         "hostile",
@@ -133,6 +139,11 @@ async fn forged_names_and_path_tricks_find_no_tool() {
         "hostile/fine",
         "hostile_fine/",
         "../hostile_fine",
+        "..%2fhostile_fine",
+        "hostile_fine/../fine",
+        "hostile_fine%00",
+        "\\\\hostile\\fine",
+        "tools/call",
         "hostile_../fine",
         "HOSTILE_FINE",
         "hostile_fine\0",
@@ -163,7 +174,6 @@ async fn forged_names_and_path_tricks_find_no_tool() {
         let answer = agent.any_answer(id);
         assert!(answer.get("error").is_some(), "{params}: {answer}");
     }
-    assert!(works(&mut agent));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -258,39 +268,6 @@ async fn calls_that_are_cancelled_before_they_run_compile_nothing_twice() {
     }
     assert!(works(&mut agent));
     assert_eq!(agent.end(), 0);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn clients_that_vanish_at_any_point_leave_nothing_behind() {
-    let upstream = api().await;
-    let cell = cell(&upstream);
-    let server = Serving::start(&cell, &[]);
-    let params =
-        Revision::July2026.with_meta(json!({"name": "hostile_sleep", "arguments": {"seconds": 5}}), &json!({}));
-    let body = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}).to_string();
-    let mut lines = server.lines(&["MCP-Protocol-Version: 2026-07-28".into(), "Mcp-Method: tools/call".into()]);
-    lines.push("Mcp-Name: hostile_sleep".into());
-    lines.push(format!("Content-Length: {}", body.len()));
-    let whole = format!("{}\r\n\r\n{body}", lines.join("\r\n"));
-    let mut random = [0_u8; 400];
-    getrandom::fill(&mut random).unwrap();
-    for pair in random.chunks(2) {
-        let point = usize::from(u16::from_le_bytes([pair[0], pair[1]])) % (whole.len() + 1);
-        let mut stream = server.connect();
-        stream.write_all(&whole.as_bytes()[..point]).unwrap();
-        if point % 3 == 0 {
-            std::thread::sleep(std::time::Duration::from_millis(2));
-        }
-    }
-    let got = server.ask("tools/call", json!({"name": "hostile_fine", "arguments": {}}), &json!({}));
-    assert_eq!(got.answer()["result"]["structuredContent"]["result"], "fine", "{got:?}");
-
-    for _ in 0..20 {
-        let mut agent = Agent::start(&cell, Revision::June2025, json!({}));
-        agent.begin("tools/call", json!({"name": "hostile_spin", "arguments": {}}));
-    }
-    let mut agent = Agent::start(&cell, Revision::June2025, json!({}));
-    assert!(works(&mut agent));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -188,6 +188,48 @@ async fn a_page_of_another_name_gets_nowhere() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_foreign_page_can_make_a_browser_send_runs_nothing() {
+    let upstream = api().await;
+    let cell = cell(&upstream);
+    let server = Serving::start(&cell, &[]);
+    let (token, host) = (server.token.clone(), format!("Host: 127.0.0.1:{}", server.port));
+    let call = message(1, "tools/call", Revision::July2026.with_meta(repo(), &json!({}))).to_string();
+    let mcp = ["MCP-Protocol-Version: 2026-07-28", "Mcp-Method: tools/call", "Mcp-Name: github-issues_list-issues"];
+    let query = format!("/mcp?access_token={token}&token={token}");
+    let cookie = format!("Cookie: token={token}; Authorization=Bearer {token}");
+    // A browser adds no bearer token by itself, and a page cannot read one: a form, an image and a fetch without one, from
+    // anywhere or from nowhere, wherever else the token might stand.
+    for origin in ["Origin: https://evil.example", "Origin: null", "X-No-Origin: 1"] {
+        for kind in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "application/json"] {
+            for first in ["POST /mcp HTTP/1.1", "GET /mcp HTTP/1.1", &format!("POST {query} HTTP/1.1")] {
+                let kind = format!("Content-Type: {kind}");
+                let lines = [&[first, &host, origin, &kind, &cookie, "Accept: */*"][..], &mcp].concat();
+                let got = server.send(&lines, &call);
+                assert!(got.status == 403 || got.status == 401, "{lines:?}: {got:?}");
+            }
+        }
+    }
+    // A preflight is never answered with a yes.
+    let preflight = [
+        "OPTIONS /mcp HTTP/1.1",
+        &host,
+        "Origin: https://evil.example",
+        "Access-Control-Request-Method: POST",
+        "Access-Control-Request-Headers: authorization",
+    ];
+    let got = server.send(&preflight, "");
+    assert!(got.status == 403 && !got.head.to_ascii_lowercase().contains("access-control-"), "{got:?}");
+    // No other spelling of the path leads around the token.
+    for path in
+        ["/mcp/", "//mcp", "/MCP", "/%6dcp", "/./mcp", "/healthz/../mcp", "/mcp;x", "/mcp%00", "/healthz/mcp", "*"]
+    {
+        let got = server.send(&[&format!("POST {path} HTTP/1.1"), &host, "Content-Type: application/json"], &call);
+        assert!((400..500).contains(&got.status), "{path}: {got:?}");
+    }
+    assert!(upstream.seen().is_empty() && fine(&server));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn too_much_too_deep_and_half_a_request_are_refused_and_the_next_call_works() {
     let upstream = api().await;
     let cell = cell(&upstream);

@@ -13,6 +13,7 @@
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::Command;
+use std::process::Output;
 
 use hotcell_tests::Cell;
 use hotcell_tests::Raw;
@@ -23,6 +24,9 @@ use hotcell_tests::programs;
 use serde_json::Value;
 use serde_json::json;
 
+/// The actions of the tool.
+const CREATE: &str = "github-issues_create-issue";
+const LIST: &str = "github-issues_list-issues";
 const LEFT_OUT: &str = "left out: real clients (--no-servers)";
 
 /// Scenarios of the suite that every revision which has them must pass whole.
@@ -122,8 +126,15 @@ fn clients() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("clients")
 }
 
-/// Runs a client, and gives what it printed.
+/// Runs a client, and gives what it printed; where that is nothing, its errors.
 fn run(cell: &Cell, command: &mut Command) -> String {
+    let output = started(cell, command);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    format!("{text}\n{}", if text.trim().is_empty() { String::from_utf8_lossy(&output.stderr) } else { "".into() })
+}
+
+/// Runs a client to its end.
+fn started(cell: &Cell, command: &mut Command) -> Output {
     let places = cell.places();
     let output = command
         .env("HOTCELL_CONFIG", &places.config)
@@ -134,8 +145,7 @@ fn run(cell: &Cell, command: &mut Command) -> String {
         .unwrap();
     cell.sinks.keep("what a real client printed", output.stdout.clone());
     cell.sinks.keep("what a real client printed on standard error", output.stderr.clone());
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    format!("{text}\n{}", if text.trim().is_empty() { String::from_utf8_lossy(&output.stderr) } else { "".into() })
+    output
 }
 
 fn check(said: &str, names: &[&str]) {
@@ -182,6 +192,59 @@ async fn the_official_python_client_lists_calls_and_approves() {
     python.arg(format!("http://127.0.0.1:{}/mcp", server.port)).arg(&server.token);
     check(&run(&cell, &mut python), &["legacy stdio", "legacy http", "auto stdio", "auto http"]);
     assert_eq!(upstream.seen().iter().filter(|seen| seen.line().starts_with("POST")).count(), 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_inspectors_command_lists_and_calls_over_both_transports() {
+    let Some(servers) = programs::servers() else { return println!("{LEFT_OUT}") };
+    let upstream = api().await;
+    let cell = cell(&upstream);
+    let server = Serving::start(&cell, &[]);
+    let hotcell = programs::hotcell().display().to_string();
+    let url = format!("http://127.0.0.1:{}/mcp", server.port);
+    let token = format!("Authorization: Bearer {}", server.token);
+    let asked = [
+        vec!["--method", "tools/list"],
+        vec!["--method", "tools/call", "--tool-name", LIST, "--tool-arg", "owner=a", "repo=b"],
+        vec![
+            "--method",
+            "tools/call",
+            "--tool-name",
+            CREATE,
+            "--tool-arg",
+            "owner=a",
+            "repo=b",
+            "title=x",
+            "labels=[]",
+        ],
+    ];
+    // The command has no forms, so a call that would change something is refused, and says how a person runs it.
+    for target in [vec![hotcell.as_str(), "serve"], vec![&url, "--transport", "http", "--header", &token]] {
+        let [listed, called, refused] = asked.each_ref().map(|asked| inspector(&cell, &servers, &target, asked));
+        let [listed, called, refused] = [listed, called, refused].map(|(said, _)| serde_json::from_str::<Value>(&said));
+        let (listed, called, refused) = (listed.unwrap(), called.unwrap(), refused.unwrap());
+        let names: Vec<_> = listed["tools"].as_array().unwrap().iter().map(|tool| tool["name"].clone()).collect();
+        assert_eq!(names, [CREATE, LIST], "{listed}");
+        assert_eq!(called["structuredContent"]["result"][0]["number"], 7, "{called}");
+        assert_eq!(refused["_meta"]["hotcell/refusal"]["code"], "not-approved", "{refused}");
+    }
+    let (said, errors) = inspector(&cell, &servers, &[&url, "--transport", "http"], &asked[0]);
+    assert!(
+        said.trim().is_empty() && errors.contains("a bearer token is needed"),
+        "without the token: {said} {errors}"
+    );
+    assert_eq!(upstream.seen().len(), 2, "{:?}", upstream.seen());
+}
+
+/// What the Inspector's command prints, on standard output and on standard error.
+fn inspector(cell: &Cell, servers: &Path, target: &[&str], asked: &[&str]) -> (String, String) {
+    // It looks for its own version from the folder that it is started in.
+    let build = servers.join("node/node_modules/@modelcontextprotocol/inspector-cli/build");
+    let mut node = Command::new("node");
+    node.current_dir(build).args(["cli.js", "--cli"]).args(target).args(asked).env("HOTCELL_LOG", "off");
+    let output = started(cell, &mut node);
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (text(&output.stdout), text(&output.stderr))
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -149,10 +149,14 @@ pub const MCP_SIGN_INS: usize = 16;
 pub const MCP_SIGN_IN_WAIT: Duration = Duration::from_secs(45);
 /// How long the page waits for the authorisation server's description after the click.
 pub const MCP_SIGN_IN_START: Duration = Duration::from_secs(30);
-/// Connections to the pages at one time, and the time of each.
-pub const MCP_SIGN_IN_CONNECTIONS: usize = 16;
-/// Longer than the wait after the click.
-pub const MCP_SIGN_IN_CONNECTION: Duration = Duration::from_secs(45);
+/// How long a page shows what became of its sign-in.
+pub const MCP_SIGN_IN_RESULT: Duration = Duration::from_secs(120);
+/// Connections to the pages at one time, and the longest time of each: that of a device code.
+pub const MCP_SIGN_IN_CONNECTIONS: usize = 64;
+/// Longer than a device code is good. Only what shows a code lasts so long.
+pub const MCP_SIGN_IN_CONNECTION: Duration = Duration::from_secs(31 * 60);
+/// Time for a form to arrive.
+pub const MCP_SIGN_IN_FORM: Duration = Duration::from_secs(10);
 /// How often the grants are looked at for changes: one `stat` each time.
 pub const MCP_CHANGES_EVERY: Duration = Duration::from_millis(500);
 

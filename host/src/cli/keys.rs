@@ -13,12 +13,24 @@ use super::args::KeyChoice;
 use super::args::StoreKind;
 use super::ask;
 use super::output;
+use crate::KeyPlace;
 use crate::Keys;
 use crate::folders;
 
 const KEY_FILE: &str = "HOTCELL_KEY_FILE";
 const PASSPHRASE_FILE: &str = "HOTCELL_PASSPHRASE_FILE";
 const PASSPHRASE_BYTES: usize = 4096;
+
+/// The places for a new store's key that need no typing. Paths are not shown: who asks may be an agent.
+const KEYCHAIN: KeyPlace = KeyPlace { name: "keychain", words: "In this system's keychain" };
+const FILE: KeyPlace = KeyPlace {
+    name: "key-file",
+    words: "In the file that HOTCELL_KEY_FILE names, which only you can read (whoever has the disk has the tokens)",
+};
+const PASSPHRASE: KeyPlace = KeyPlace {
+    name: "passphrase",
+    words: "Nowhere: derived from the passphrase in the file that HOTCELL_PASSPHRASE_FILE names",
+};
 
 /// Asks a person, or reads what the variables name.
 pub(super) struct Asked;
@@ -32,6 +44,21 @@ impl Keys for Unasked {
             return Err(nobody_to_ask());
         }
         Asked.key(recorded)
+    }
+
+    fn places(&self) -> Vec<KeyPlace> {
+        let named = |variable: &str| std::env::var_os(variable).is_some_and(|path| !path.is_empty());
+        let places = [(true, KEYCHAIN), (named(KEY_FILE), FILE), (named(PASSPHRASE_FILE), PASSPHRASE)];
+        places.into_iter().filter_map(|(there, place)| there.then_some(place)).collect()
+    }
+
+    fn new_key(&self, place: &str) -> Result<Key, Refusal> {
+        let none =
+            || Refusal::new(Code::BadArguments, "there is no such place for the key", "choose one that is shown");
+        let place = self.places().into_iter().find(|known| known.name == place).ok_or_else(none)?;
+        let kinds = [(KEYCHAIN, StoreKind::Keychain), (FILE, StoreKind::KeyFile), (PASSPHRASE, StoreKind::Passphrase)];
+        let kind = kinds.into_iter().find_map(|(known, kind)| (known == place).then_some(kind));
+        choose(&KeyChoice { store: kind, key_file: None })
     }
 }
 
@@ -126,4 +153,19 @@ fn new_passphrase() -> Result<Zeroizing<String>, Refusal> {
         ));
     }
     Ok(first)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_kept_at_a_place_that_was_shown_or_nowhere() {
+        for place in ["", "memory", "kernel-keyring", "/tmp/key", "Keychain"] {
+            assert_eq!(Unasked.new_key(place).err().unwrap().code, Code::BadArguments, "{place}");
+        }
+        assert_eq!(Unasked.places().first(), Some(&KEYCHAIN));
+        assert!(matches!(Unasked.new_key("keychain"), Ok(Key::Keychain)));
+        assert!(Asked.places().is_empty(), "a command asks by itself");
+    }
 }

@@ -176,7 +176,10 @@ impl From<AuthError> for Refusal {
                 held.push(missing);
                 held.sort();
                 let scopes: String = held.iter().map(|scope| format!(" --scope {scope}")).collect();
-                let hint = format!("get a token that has it, then: hotcell auth set {service}{scopes}");
+                let hint = format!(
+                    "sign in for more: hotcell auth signin {service}{scopes}; or get a token that has it, then: hotcell auth \
+                     set {service}{scopes}"
+                );
                 Self::new(Code::InsufficientScope, message, hint)
             }
             AuthError::Name(name) => Self::new(Code::BadArguments, message, name.form),

@@ -32,6 +32,7 @@ use crate::record::Record;
 use crate::record::Secrets;
 use crate::refresh;
 use crate::refresh::Due;
+use crate::secret::Secret;
 use crate::shared::Shared;
 use crate::snapshot::Snapshot;
 use crate::token::NewToken;
@@ -262,6 +263,27 @@ impl AuthStore {
         let mut tokens = held?;
         tokens.extend(self.shared.retired.tokens(&*self.shared.clock));
         Ok(tokens)
+    }
+
+    /// The secret of a service's client, as a sign-in to the very service that is bound so left it (see
+    /// [`AuthStore::set_bound_token`]): that of the account that is meant where none is named, else of another. For the
+    /// authorisation server alone.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store cannot be read.
+    pub fn client_secret(&self, service: &str, bound: Option<&str>) -> Result<Option<Secret>, StoreError> {
+        self.shared.look()?;
+        let snapshot = self.shared.snapshot();
+        let of = |record: &&Record| record.meta.service == service && record.meta.bound.as_deref() == bound;
+        let mut records: Vec<_> = snapshot.held().filter(of).collect();
+        records.sort_by_key(|record| record.meta.account != snapshot.default_of(service));
+        for record in records {
+            let token = record.token(&self.shared.key)?;
+            if let Some(secret) = token.client_secret() {
+                return Ok(Some(secret.copy()));
+            }
+        }
+        Ok(None)
     }
 
     /// What is in memory: the token with its stage, or why there is none.

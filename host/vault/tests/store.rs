@@ -139,6 +139,7 @@ fn a_scope_that_the_token_lacks_is_named_with_the_command_that_helps() {
         "{}",
         refusal.hint
     );
+    assert!(refusal.hint.contains("hotcell auth signin github --scope issues:read --scope issues:write"));
     assert!(access(&store, "github", None).is_ok());
 }
 

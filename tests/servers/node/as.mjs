@@ -28,6 +28,16 @@ const provider = new Provider(issuer, {
       grant_types: ['authorization_code', 'refresh_token', 'urn:ietf:params:oauth:grant-type:device_code'],
       scope: SCOPES,
     },
+    {
+      client_id: 'cli-with-secret',
+      client_secret: 'client:secret+of/the=tests',
+      application_type: 'native',
+      token_endpoint_auth_method: 'client_secret_basic',
+      redirect_uris: ['http://127.0.0.1/callback'],
+      response_types: ['code'],
+      grant_types: ['authorization_code', 'refresh_token', 'urn:ietf:params:oauth:grant-type:device_code'],
+      scope: SCOPES,
+    },
     ...['basic', 'post'].map((method) => ({
       client_id: `machine-${method}`,
       client_secret: 'machine:secret+of/the=tests',

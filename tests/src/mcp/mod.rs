@@ -36,9 +36,9 @@ impl Revision {
         }
     }
 
-    /// Parameters with what each request of this revision carries.
+    /// Parameters with what each request of this revision carries. A list, which is none, stays as it is.
     pub fn with_meta(self, mut params: Value, capabilities: &Value) -> Value {
-        if self == Self::July2026 {
+        if self == Self::July2026 && !params.is_array() {
             let meta = &mut params["_meta"];
             meta["io.modelcontextprotocol/protocolVersion"] = json!(self.text());
             meta["io.modelcontextprotocol/clientCapabilities"] = capabilities.clone();

@@ -7,6 +7,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::print_stderr,
+    clippy::print_stdout,
     clippy::disallowed_methods,
     dead_code,
     reason = "tests may panic, say what they leave out, and prepare files; each part of what they share is used by some"
@@ -18,8 +19,13 @@ mod clients;
 #[path = "../../../host/gate/tests/oauth/real.rs"]
 mod real;
 mod refused;
+mod ways;
 #[path = "../../../host/gate/tests/oauth/wire.rs"]
 mod wire;
+
+use std::io::BufRead as _;
+use std::io::BufReader;
+use std::io::Write as _;
 
 use browser::Browser;
 use hotcell_tests::Agent;
@@ -37,6 +43,8 @@ use wire::Fetched;
 use wire::fetch;
 
 const ASK: &str = "hostile_ask";
+/// A client without a secret, by the browser or by a code.
+const CLIENT: &str = "client_id = \"cli\"\ngrants = [\"authorization-code\", \"device\"]";
 
 /// The authorisation server, the service whose tokens it gives, and a cell with a store and a tool that wants one.
 struct Scene {
@@ -48,20 +56,27 @@ struct Scene {
 impl Scene {
     /// `None` if the real servers are to be left out.
     async fn new(methods: &str, more: &str) -> Option<Self> {
+        let scene = Self::without_store(methods, more, CLIENT).await?;
+        // The store is made by a person, who chooses where its key is.
+        scene.cell.sign_in("other", &["use"]);
+        Some(scene)
+    }
+
+    /// The same with this client, before anybody has made a store.
+    async fn without_store(methods: &str, more: &str, client: &str) -> Option<Self> {
         let server = Real::start()?;
         let upstream = Upstream::start(|_| Raw::ok("hello")).await;
         let cell = Cell::new("hc_");
         cell.config(&format!(
-            "{more}\n[service.upstream]\norigins = [\"{}\"]\nscopes = {{ use = [\"{methods} /api/**\"] }}\n\
-             [service.upstream.oauth]\nissuer = \"{}\"\nclient_id = \"cli\"\ndiscovery = true\n\
-             grants = [\"authorization-code\", \"device\"]\nalways_scopes = [\"openid\", \"offline_access\"]\n\
-             authorization_parameters = {{ prompt = \"consent\" }}\nscopes = {{ use = [\"notes.read\"] }}\n\
+            "{more}\n[service.upstream]\norigins = [\"{}\"]\n\
+             scopes = {{ use = [\"{methods} /api/**\"], write = [\"PUT /other/**\"] }}\n\
+             [service.upstream.oauth]\nissuer = \"{}\"\n{client}\ndiscovery = true\n\
+             always_scopes = [\"openid\", \"offline_access\"]\nauthorization_parameters = {{ prompt = \"consent\" }}\n\
+             scopes = {{ use = [\"notes.read\"], write = [\"notes.write\"] }}\n\
              [service.other]\norigins = [\"https://other.example\"]\nscopes = {{ use = [\"GET /api/**\"] }}\n",
             upstream.origin(),
             server.issuer
         ));
-        // The store is made by a person, who chooses where its key is.
-        cell.sign_in("other", &["use"]);
         cell.install("hostile");
         Some(Self { server, upstream, cell })
     }
@@ -76,10 +91,11 @@ impl Scene {
 
     /// A person: reads the page, clicks, logs in, and comes back. What came of it must be nowhere.
     async fn person(&self, page: &Url) {
-        let way = self.click(page).await;
-        let of = |url: &Url, name: &str| {
-            url.query_pairs().find(|(key, _)| key == name).unwrap_or_else(|| panic!("no {name}")).1.into_owned()
-        };
+        self.log_in(self.click(page).await).await;
+    }
+
+    /// A person who clicked goes on, logs in, and comes back.
+    async fn log_in(&self, way: Url) {
         self.cell.watch(&of(&way, "state"));
         self.cell.watch(&of(&way, "code_challenge"));
         let callback = Browser::default().log_in(way).await;
@@ -91,12 +107,29 @@ impl Scene {
     async fn click(&self, page: &Url) -> Url {
         let shown = fetch(page, &[], None).await.unwrap();
         assert_eq!(shown.status, 200, "{}", shown.body);
-        let clicked = post(page, &[("origin", &origin(page)), ("sec-fetch-site", "same-origin")], &form(&shown)).await;
+        self.clicked(page, &form(&shown)).await
+    }
+
+    /// Sends the page's form; the way to the authorisation server.
+    async fn clicked(&self, page: &Url, form: &str) -> Url {
+        let clicked = post(page, &[("origin", &origin(page)), ("sec-fetch-site", "same-origin")], form).await;
         assert_eq!(clicked.status, 200, "{}", clicked.body);
         let (_, rest) = clicked.body.split_once("content=\"0;url=").expect("no way on");
         let way = Url::parse(&rest.split('"').next().unwrap().replace("&amp;", "&")).unwrap();
         assert_eq!(way.origin(), Url::parse(&self.server.issuer).unwrap().origin());
         way
+    }
+
+    /// A person at the terminal: signs in for one scope, and types the client's secret, where it has one.
+    async fn terminal(&self, scope: &str, secret: &str) {
+        let args = ["auth", "signin", "upstream", "--scope", scope, "--no-browser"];
+        let mut child = self.cell.command(&args).spawn().unwrap();
+        writeln!(child.stdin.take().unwrap(), "{secret}").unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let way = lines.find_map(|line| Url::parse(line.unwrap().trim()).ok().filter(Url::has_host)).unwrap();
+        self.log_in(way).await;
+        let rest: Vec<_> = lines.map_while(Result::ok).collect();
+        assert!(child.wait().unwrap().success(), "{rest:?}");
     }
 
     /// The token that the last request carried.
@@ -105,6 +138,12 @@ impl Scene {
         let token = seen.last().unwrap().header("authorization")[0].strip_prefix("Bearer ").unwrap().to_owned();
         self.cell.watch(&token);
     }
+}
+
+/// A field of an address's query.
+#[track_caller]
+fn of(url: &Url, name: &str) -> String {
+    url.query_pairs().find(|(key, _)| key == name).unwrap_or_else(|| panic!("no {name}")).1.into_owned()
 }
 
 fn origin(page: &Url) -> String {
@@ -177,7 +216,8 @@ async fn l8_a_call_names_a_page_nothing_starts_before_the_click_and_the_retry_wa
     scene.watch_token();
     assert!(scene.server.says("request", 3).await, "the test is vacuous");
     let used = fetch(&page, &[], None).await.unwrap();
-    assert_eq!(used.status, 404, "the page is used: {}", used.body);
+    assert!(used.status == 200 && used.body.contains("You are signed in to upstream."), "{}", used.body);
+    assert!(!used.body.contains("<form"), "the page is used: {}", used.body);
     works(&agent.ask("tools/call", scene.get()));
     // The state gives nothing: the call runs as any other does.
     works(&agent.ask("tools/call", again(scene.get(), &state, "accept")));

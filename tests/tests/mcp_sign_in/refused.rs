@@ -12,6 +12,7 @@ use crate::again;
 use crate::asked;
 use crate::fetch;
 use crate::form;
+use crate::of;
 use crate::origin;
 use crate::post;
 use crate::refusal;
@@ -172,10 +173,6 @@ async fn a_client_that_shows_no_pages_is_told_the_command() {
     asked(&local.answer());
     lines[1] = "Host: tools.example".to_owned();
     plain(&server.send(&lines.iter().map(String::as_str).collect::<Vec<_>>(), &message.to_string()).answer());
-
-    // What a page cannot do: make a store, whose key's place a person chooses.
-    std::fs::remove_dir_all(scene.cell.places().state.join("auth")).unwrap();
-    plain(&Agent::start(&scene.cell, Revision::July2026, url()).ask("tools/call", scene.get()));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -184,14 +181,15 @@ async fn l8_a_person_who_says_no_at_the_server_leaves_nothing_and_is_asked_anew(
     let mut agent = Agent::start(&scene.cell, Revision::July2026, url());
     let (page, state) = asked(&agent.ask("tools/call", scene.get()));
     let way = scene.click(&page).await;
-    let of = |name: &str| way.query_pairs().find(|(key, _)| key == name).unwrap().1.into_owned();
-    let mut denied = Url::parse(&of("redirect_uri")).unwrap();
-    denied.query_pairs_mut().append_pair("error", "access_denied").append_pair("state", &of("state"));
+    let mut denied = Url::parse(&of(&way, "redirect_uri")).unwrap();
+    denied.query_pairs_mut().append_pair("error", "access_denied").append_pair("state", &of(&way, "state"));
     denied.query_pairs_mut().append_pair("iss", &scene.server.issuer);
     let waiting = agent.begin("tools/call", again(scene.get(), &state, "accept"));
     assert_eq!(fetch(&denied, &[], None).await.unwrap().status, 200);
     let (new, state) = asked(&agent.answer(waiting));
     assert_ne!(page, new, "a used page is offered again");
+    let used = fetch(&page, &[], None).await.unwrap();
+    assert!(used.status == 502 && used.body.contains("You are not signed in to upstream"), "{}", used.body);
     let waiting = agent.begin("tools/call", again(scene.get(), &state, "accept"));
     scene.person(&new).await;
     works(&agent.answer(waiting));

@@ -23,7 +23,6 @@ use hyper_util::rt::TokioIo;
 use hyper_util::rt::TokioTimer;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
@@ -31,9 +30,11 @@ use tokio::time::timeout;
 use url::form_urlencoded;
 
 use super::flow;
-use super::pages::Page;
+use super::page::Page;
+use super::page::Stage;
 use super::pages::Pages;
 use super::sheet::Sheet;
+use super::watch;
 use crate::Host;
 
 /// Where pages are.
@@ -133,45 +134,89 @@ async fn answer(State(hall): State<Arc<Hall>>, request: Request) -> Response {
     let nonce = head.uri.path().strip_prefix(PATH).filter(|_| head.uri.query().is_none());
     let Some(page) = nonce.and_then(|nonce| hall.pages.at(nonce)) else { return Sheet::Nothing.response() };
     match head.method {
-        Method::GET if page.has_started() => Sheet::Started.response(),
-        Method::GET => Sheet::Question(&page).response(),
-        Method::POST if is_own_form(&head.headers, &hall.authority, &page, body).await => click(&hall, page).await,
-        Method::POST => Sheet::Foreign.response(),
+        Method::GET => shown(&page).response(),
+        Method::POST => match form(&head.headers, &hall.authority, &page, body).await {
+            Some(form) => click(&hall, page, form).await,
+            None => Sheet::Foreign.response(),
+        },
         _ => Sheet::Method.response(),
     }
 }
 
-/// A person's click: the one thing that starts a sign-in.
-async fn click(hall: &Hall, page: Arc<Page>) -> Response {
-    let granted = &page.purpose.granted;
-    if hall.host.catalog().find(&granted.name).ok().as_ref() != Some(&**granted) {
-        hall.pages.end(&page);
-        return Sheet::Changed.response();
-    }
-    if !page.start() {
-        return Sheet::Started.response();
-    }
-    let (way, shown) = oneshot::channel();
-    let (host, pages, flow_page) = (Arc::clone(&hall.host), Arc::clone(&hall.pages), Arc::clone(&page));
-    hall.begin(async move { flow::run(&host, &pages, &flow_page, way).await });
-    match timeout(limits::MCP_SIGN_IN_START, shown).await {
-        Ok(Ok(url)) => Sheet::On(&page, &url).response(),
-        Ok(Err(_)) | Err(_) => Sheet::Failed.response(),
+/// What a look shows. Never a code: an agent that can look at addresses knows this one.
+fn shown(page: &Page) -> Sheet<'_> {
+    match page.stage() {
+        Stage::Open => Sheet::Question(page),
+        Stage::Code(_) => Sheet::HasCode(page),
+        Stage::Started | Stage::Elsewhere(_) => Sheet::Started,
+        Stage::Over(outcome) => Sheet::Over(page, outcome),
     }
 }
 
-/// Whether a `POST` is that of the page's own form: by its origin, as the browser says it, and by the form's token.
-async fn is_own_form(headers: &HeaderMap, authority: &str, page: &Page, body: Body) -> bool {
+/// A person's click: the one thing that starts a sign-in.
+async fn click(hall: &Hall, page: Arc<Page>, form: Form) -> Response {
+    let granted = &page.purpose.granted;
+    if hall.host.catalog().find(&granted.name).ok().as_ref() != Some(&**granted) {
+        hall.pages.remove(&page);
+        return Sheet::Changed.response();
+    }
+    if let Stage::Code(code) = page.stage() {
+        // The tab was closed, or loaded anew: the form's token shows the code again.
+        return watch::code(&page, &code, |task| hall.begin(task));
+    }
+    if let Some(place) = form.key.filter(|_| page.is_open())
+        && let Err(refusal) = make_store(&hall.host, place).await
+    {
+        return Sheet::NoStore(&refusal).response();
+    }
+    if !page.start() {
+        return shown(&page).response();
+    }
+    let (host, flow_page) = (Arc::clone(&hall.host), Arc::clone(&page));
+    hall.begin(async move { flow::run(&host, &flow_page).await });
+    match timeout(limits::MCP_SIGN_IN_START, page.shown()).await {
+        Ok(Stage::Elsewhere(url)) => Sheet::On(&page, &url).response(),
+        Ok(Stage::Code(code)) => watch::code(&page, &code, |task| hall.begin(task)),
+        Ok(Stage::Over(outcome)) => Sheet::Over(&page, outcome).response(),
+        Ok(Stage::Open | Stage::Started) | Err(_) => Sheet::Slow.response(),
+    }
+}
+
+/// Makes the store, its key where the person chose; nothing, if somebody made one meanwhile. A keychain may ask the person
+/// by a window of its own, so that this is no work for a thread that serves others.
+async fn make_store(host: &Arc<Host>, place: String) -> Result<(), Refusal> {
+    let host = Arc::clone(host);
+    let made = tokio::task::spawn_blocking(move || match host.store()? {
+        Some(_) => Ok(()),
+        None => host.make_store(&host.keys.new_key(&place)?),
+    });
+    made.await.map_err(|_| Refusal::internal("the store cannot be made"))?
+}
+
+/// What the page's form says.
+struct Form {
+    /// Where the store's key is to be kept; `None` where the page does not ask.
+    key: Option<String>,
+}
+
+/// The form of a `POST`, if it is the page's own: by its origin, as the browser says it, and by the form's token.
+async fn form(headers: &HeaderMap, authority: &str, page: &Page, body: Body) -> Option<Form> {
     let own = is_one(headers, &header::ORIGIN, &format!("http://{authority}"))
         && (!headers.contains_key(SITE) || is_one(headers, &SITE, "same-origin"))
         && is_one(headers, &header::CONTENT_TYPE, "application/x-www-form-urlencoded");
     if !own {
-        return false;
+        return None;
     }
-    let Ok(form) = axum::body::to_bytes(body, FORM_BYTES).await else { return false };
-    let mut fields = form_urlencoded::parse(&form);
-    let token = fields.next().filter(|(name, _)| name == "token");
-    token.is_some_and(|(_, token)| page.is_token(&token)) && fields.next().is_none()
+    let bytes = timeout(limits::MCP_SIGN_IN_FORM, axum::body::to_bytes(body, FORM_BYTES)).await.ok()?.ok()?;
+    let mut fields = form_urlencoded::parse(&bytes);
+    fields.next().filter(|(name, token)| name == "token" && page.is_token(token))?;
+    let places = &page.purpose.keys;
+    let chosen = |place: &str| places.iter().any(|known| known.name == place);
+    let key = match places.is_empty() {
+        true => None,
+        false => Some(fields.next().filter(|(name, place)| name == "key" && chosen(place))?.1.into_owned()),
+    };
+    fields.next().is_none().then_some(Form { key })
 }
 
 /// Whether a header field is there once and is just this.

@@ -10,8 +10,11 @@
 
 mod door;
 mod flow;
+mod page;
 mod pages;
+mod purpose;
 mod sheet;
+mod watch;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,11 +23,7 @@ use axum::http::header;
 use axum::http::request::Parts;
 use hotcell_protocol::Code;
 use hotcell_protocol::Refusal;
-use hotcell_protocol::Verdict;
 use hotcell_protocol::limits;
-use hotcell_vault::Id;
-use hotcell_vault::oauth::Flow;
-use hotcell_vault::oauth::Provider;
 use rmcp::ErrorData;
 use rmcp::RoleServer;
 use rmcp::model::CallToolRequestParams;
@@ -50,10 +49,9 @@ use super::menu::Dish;
 use crate::Called;
 use crate::Host;
 use crate::random;
-use crate::signed_in;
 use door::Door;
-use pages::Page;
-use pages::Purpose;
+use page::Page;
+use purpose::Purpose;
 
 /// The one question of a call.
 const QUESTION: &str = "sign-in";
@@ -94,7 +92,11 @@ impl SignIns {
         bound: &[u8],
         context: &RequestContext<RoleServer>,
     ) -> Option<Offer> {
-        let service = wanted(called)?;
+        let (service, scope) = purpose::wanted(called)?;
+        if self.door.get().is_some_and(|door| door.pages().declined(service, scope)) {
+            // Whoever just heard the server's no is not asked the same at once: the text says what is missing.
+            return None;
+        }
         match self.page(dish, service).await {
             Ok(Some((door, page))) if is_stateless(context) => Some(Offer::Ask(self.ask(door, &page, bound))),
             Ok(Some((door, page))) => {
@@ -130,8 +132,8 @@ impl SignIns {
         let Some(door) = self.door.get() else { return Ok(None) };
         let Some(page) = door.pages().named(&id) else { return Ok(None) };
         if answer.is_none_or(|answer| answer.action != ElicitationAction::Accept) {
-            if !page.has_started() {
-                door.pages().end(&page);
+            if page.is_open() {
+                door.pages().remove(&page);
             }
             return Err(said_no(&page.purpose.service));
         }
@@ -149,27 +151,9 @@ impl SignIns {
     }
 
     async fn page(&self, dish: &Dish, service: &str) -> Result<Option<(&Door, Arc<Page>)>, Refusal> {
-        let Some(purpose) = self.purpose(dish, service)? else { return Ok(None) };
+        let Some(purpose) = Purpose::of(&self.host, dish, service)? else { return Ok(None) };
         let door = self.door.get_or_try_init(|| Door::open(Arc::clone(&self.host))).await?;
         Ok(door.pages().of(purpose)?.map(|page| (door, page)))
-    }
-
-    /// What is to be signed in to; `None` where only a person at a terminal can.
-    fn purpose(&self, dish: &Dish, service: &str) -> Result<Option<Purpose>, Refusal> {
-        let host = &self.host;
-        let Ok(provider) = host.services().sign_in(service) else { return Ok(None) };
-        // A client's secret is asked for at the terminal, and so is where a store's key is kept.
-        let by_page = provider.offers(Flow::AuthorizationCode) && !provider.has_client_secret();
-        if !by_page || host.store()?.is_none() {
-            return Ok(None);
-        }
-        Ok(Some(Purpose {
-            granted: Arc::clone(&dish.granted),
-            action: dish.action.name.clone(),
-            service: service.to_owned(),
-            scopes: signed_in::scopes(host, Id::from(service))?,
-            server: server(provider),
-        }))
     }
 
     fn ask(&self, door: &Door, page: &Page, bound: &[u8]) -> Box<InputRequiredResult> {
@@ -183,15 +167,6 @@ impl SignIns {
 /// at this machine.
 pub(super) fn binding(dish: &Dish, arguments: &Value, context: &RequestContext<RoleServer>) -> Option<Vec<u8>> {
     can_show(context).then(|| bound_to(dish, arguments))
-}
-
-/// The service that a call needs a sign-in for, if that is why it failed.
-fn wanted(called: &Called) -> Option<&str> {
-    if matches!(called.outcome.verdict, Verdict::Returned(_)) {
-        return None;
-    }
-    let mut wanting = called.requests.iter().filter(|request| request.refused == Some(Code::NeedsLogin));
-    wanting.find_map(|request| request.service.as_deref())
 }
 
 /// Whether the client shows addresses to a person whose browser can reach ours: it says so, and it asks from this machine.
@@ -210,8 +185,9 @@ fn is_here(context: &RequestContext<RoleServer>) -> bool {
 
 fn elicitation(door: &Door, page: &Page) -> ElicitRequestParams {
     let purpose = &page.purpose;
+    let what = if purpose.new.is_empty() { "a sign-in to" } else { "a further sign-in to" };
     let message = format!(
-        "The tool {} needs a sign-in to {}. The page on this machine says what for; nothing starts before you agree there.",
+        "The tool {} needs {what} {}. The page on this machine says what for; nothing starts before you agree there.",
         purpose.granted.name, purpose.service
     );
     ElicitRequestParams::UrlElicitationParams {
@@ -225,17 +201,6 @@ fn elicitation(door: &Door, page: &Page) -> ElicitRequestParams {
 fn error(door: &Door, page: &Page) -> ErrorData {
     let message = format!("a person must sign in to {}, then the same call works", page.purpose.service);
     ErrorData::new(URL_REQUIRED, message, Some(json!({"elicitations": [elicitation(door, page)]})))
-}
-
-fn server(provider: &Provider) -> String {
-    if let Some(issuer) = provider.issuer() {
-        return issuer.to_owned();
-    }
-    let mut origins: Vec<_> =
-        provider.endpoints().map(|(_, endpoint)| endpoint.url().origin().ascii_serialization()).collect();
-    origins.sort();
-    origins.dedup();
-    origins.join(", ")
 }
 
 /// What a state is for: never the same as an approval's.

@@ -1,151 +1,49 @@
-//! The open sign-ins: what each is for, how long it is good, and that each starts once.
+//! The open pages: one for each purpose, few in all, each good for its time and for one sign-in.
 
 use std::collections::BTreeMap;
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hotcell_protocol::Digest;
 use hotcell_protocol::Refusal;
 use hotcell_protocol::limits;
-use rmcp::RoleServer;
-use rmcp::service::Peer;
-use tokio::sync::watch;
 
-use crate::Granted;
-use crate::random;
-
-/// Clients that are told of one page's end.
-const TOLD: usize = 8;
-
-/// What a sign-in is for. Nothing of it comes from the agent's arguments or from the tool's words.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Purpose {
-    /// The tool whose call wants it, as it was granted.
-    pub(super) granted: Arc<Granted>,
-    /// The action.
-    pub(super) action: String,
-    /// The service.
-    pub(super) service: String,
-    /// The scopes that are asked for.
-    pub(super) scopes: BTreeSet<String>,
-    /// Who gives the token: an issuer, or the server's origins.
-    pub(super) server: String,
-}
-
-/// A page that a person may open, and the one sign-in that it may start.
-pub(super) struct Page {
-    /// Its name for clients. Opens nothing.
-    pub(super) id: String,
-    /// What it is for.
-    pub(super) purpose: Purpose,
-    /// The path that no one guesses.
-    nonce: String,
-    /// What only the page's own form knows.
-    token: String,
-    until: Instant,
-    stage: Mutex<Stage>,
-    ended: watch::Sender<bool>,
-    told: Mutex<Vec<Peer<RoleServer>>>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    Open,
-    Started,
-}
-
-impl Page {
-    fn new(purpose: Purpose) -> Result<Self, Refusal> {
-        Ok(Self {
-            id: secret()?,
-            purpose,
-            nonce: secret()?,
-            token: secret()?,
-            until: Instant::now() + limits::MCP_SIGN_IN,
-            stage: Mutex::new(Stage::Open),
-            ended: watch::Sender::new(false),
-            told: Mutex::default(),
-        })
-    }
-
-    pub(super) fn nonce(&self) -> &str {
-        &self.nonce
-    }
-
-    pub(super) fn token(&self) -> &str {
-        &self.token
-    }
-
-    /// Whether this is the token of the page's form. Digests are compared: how long it takes says nothing of the token.
-    pub(super) fn is_token(&self, text: &str) -> bool {
-        Digest::of(text.as_bytes()) == Digest::of(self.token.as_bytes())
-    }
-
-    pub(super) fn has_started(&self) -> bool {
-        *lock(&self.stage) == Stage::Started
-    }
-
-    /// Whether this is the one time that it starts.
-    pub(super) fn start(&self) -> bool {
-        std::mem::replace(&mut *lock(&self.stage), Stage::Started) == Stage::Open
-    }
-
-    /// Waits for the end of its sign-in, or of the page.
-    pub(super) async fn ended(&self) {
-        let mut ended = self.ended.subscribe();
-        // The sender lives as long as this does.
-        drop(ended.wait_for(|ended| *ended).await);
-    }
-
-    /// Tells this client too when it has ended.
-    pub(super) fn tell(&self, peer: Peer<RoleServer>) {
-        let mut told = lock(&self.told);
-        if told.len() < TOLD {
-            told.push(peer);
-        }
-    }
-
-    /// The clients that are to be told.
-    pub(super) fn to_tell(&self) -> Vec<Peer<RoleServer>> {
-        std::mem::take(&mut lock(&self.told))
-    }
-
-    fn is_over(&self) -> bool {
-        // One that has started ends with its sign-in, which has a limit of its own.
-        !self.has_started() && Instant::now() >= self.until
-    }
-}
+use super::page::Outcome;
+use super::page::Page;
+use super::page::Stage;
+use super::purpose::Purpose;
 
 /// All pages, by the digest of their paths: who guesses paths cannot choose digests.
 #[derive(Default)]
 pub(super) struct Pages {
-    open: Mutex<BTreeMap<Digest, Arc<Page>>>,
+    all: Mutex<BTreeMap<Digest, Arc<Page>>>,
     closed: AtomicBool,
 }
 
 impl Pages {
-    /// The page for this purpose: the one that is open already, or a new one; `None` if there are too many.
+    /// The page for this purpose: the one that is there already and not over, or a new one; `None` if there are too many.
     ///
     /// # Errors
     /// [`hotcell_protocol::Code::Internal`] without random numbers.
     pub(super) fn of(&self, purpose: Purpose) -> Result<Option<Arc<Page>>, Refusal> {
         let mut pages = self.fresh();
-        if let Some(page) = pages.values().find(|page| page.purpose == purpose) {
+        let living = || pages.values().filter(|page| !page.has_ended());
+        if let Some(page) = living().find(|page| page.purpose == purpose) {
             return Ok(Some(Arc::clone(page)));
         }
-        if pages.len() >= limits::MCP_SIGN_INS || self.closed.load(Ordering::Acquire) {
+        if living().count() >= limits::MCP_SIGN_INS || self.closed.load(Ordering::Acquire) {
             return Ok(None);
         }
+        if pages.len() >= 2 * limits::MCP_SIGN_INS {
+            // What became of earlier ones is shown where there is room for it.
+            pages.retain(|_, page| !page.has_ended());
+        }
         let page = Arc::new(Page::new(purpose)?);
-        pages.insert(Digest::of(page.nonce.as_bytes()), Arc::clone(&page));
+        pages.insert(Digest::of(page.nonce().as_bytes()), Arc::clone(&page));
         Ok(Some(page))
     }
 
@@ -154,50 +52,56 @@ impl Pages {
         self.fresh().get(&Digest::of(nonce.as_bytes())).map(Arc::clone)
     }
 
+    /// Whether a sign-in that just ended brought no such scope: the server, or the person there, did not grant it.
+    pub(super) fn declined(&self, service: &str, scope: &str) -> bool {
+        let says_so = |page: &Page| match page.stage() {
+            Stage::Over(Outcome::SignedIn(declined)) => declined.contains(scope),
+            _ => false,
+        };
+        self.fresh().values().any(|page| page.purpose.service == service && says_so(page))
+    }
+
     /// The page of this name.
     pub(super) fn named(&self, id: &[u8]) -> Option<Arc<Page>> {
         self.fresh().values().find(|page| page.id.as_bytes() == id).map(Arc::clone)
     }
 
-    /// Ends a page, whatever became of it.
-    pub(super) fn end(&self, page: &Page) {
-        lock(&self.open).remove(&Digest::of(page.nonce.as_bytes()));
-        page.ended.send_replace(true);
+    /// Takes a page away that nobody is to start any more.
+    pub(super) fn remove(&self, page: &Page) {
+        self.lock().remove(&Digest::of(page.nonce().as_bytes()));
+        page.end(Outcome::Closed);
     }
 
     /// Ends all pages, and opens no further one.
     pub(super) fn close(&self) {
         self.closed.store(true, Ordering::Release);
-        for page in std::mem::take(&mut *lock(&self.open)).into_values() {
-            page.ended.send_replace(true);
+        for page in std::mem::take(&mut *self.lock()).into_values() {
+            page.end(Outcome::Closed);
         }
     }
 
     fn fresh(&self) -> MutexGuard<'_, BTreeMap<Digest, Arc<Page>>> {
-        let mut pages = lock(&self.open);
+        let mut pages = self.lock();
         pages.retain(|_, page| {
-            let over = page.is_over();
-            if over {
-                page.ended.send_replace(true);
+            let old = page.is_old();
+            if old {
+                page.end(Outcome::Closed);
             }
-            !over
+            !old
         });
         pages
     }
-}
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// 256 random bits, for an address.
-fn secret() -> Result<String, Refusal> {
-    Ok(URL_SAFE_NO_PAD.encode(*random::bytes::<32>()?))
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Digest, Arc<Page>>> {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::Granted;
+    use crate::mcp::signin::purpose::Way;
 
     pub(in crate::mcp::signin) fn purpose(action: &str) -> Purpose {
         let granted = Granted {
@@ -213,7 +117,11 @@ pub(super) mod tests {
             action: action.into(),
             service: "github".into(),
             scopes: ["issues:read".to_owned()].into(),
+            new: [].into(),
+            replaces: false,
             server: "https://issuer.example".into(),
+            way: Way::Browser,
+            keys: Vec::new(),
         }
     }
 
@@ -229,7 +137,7 @@ pub(super) mod tests {
         }
         assert!(pages.of(purpose("more")).unwrap().is_none(), "too many");
         assert!(Arc::ptr_eq(&pages.of(purpose("0")).unwrap().unwrap(), &first), "full, and still the same");
-        pages.end(&first);
+        pages.remove(&first);
         assert!(pages.of(purpose("more")).unwrap().is_some());
         pages.close();
         assert!(pages.at(first.nonce()).is_none() && pages.of(purpose("0")).unwrap().is_none(), "the server ends");
@@ -242,16 +150,50 @@ pub(super) mod tests {
         assert!(pages.at(page.nonce()).is_some() && pages.named(page.id.as_bytes()).is_some());
         assert!(pages.at(&page.id).is_none() && pages.at("").is_none() && pages.at(&page.nonce()[1..]).is_none());
         assert!(!page.is_token("") && !page.is_token(page.nonce()) && page.is_token(page.token()));
+        assert!(page.left() <= limits::MCP_SIGN_IN);
         assert!(page.start() && !page.start(), "it starts once");
-        pages.end(&page);
+        page.age();
+        assert!(pages.at(page.nonce()).is_some(), "it goes while its sign-in is under way");
+        pages.remove(&page);
         assert!(pages.at(page.nonce()).is_none());
 
-        let mut old = Page::new(purpose("b")).unwrap();
-        assert!(old.until.duration_since(Instant::now()) <= limits::MCP_SIGN_IN);
-        old.until = Instant::now();
-        let (old, nonce) = (Arc::new(old), Digest::of(b"n"));
-        pages.open.lock().unwrap().insert(nonce, Arc::clone(&old));
-        assert!(pages.at("n").is_none(), "too old");
-        assert!(*old.ended.borrow(), "who waits for it is told");
+        let old = pages.of(purpose("b")).unwrap().unwrap();
+        old.age();
+        assert!(pages.at(old.nonce()).is_none(), "too old");
+        assert_eq!(old.stage(), Stage::Over(Outcome::Closed), "who waits for it is told");
+    }
+
+    #[test]
+    fn l8_a_page_that_ended_shows_how_for_a_while_and_never_starts_again() {
+        let pages = Pages::default();
+        let page = pages.of(purpose("a")).unwrap().unwrap();
+        assert!(page.start());
+        page.end(Outcome::SignedIn([].into()));
+        page.end(Outcome::Closed);
+        page.show(Stage::Started);
+        assert_eq!(page.stage(), Stage::Over(Outcome::SignedIn([].into())), "the first end is the end");
+        assert!(!page.start() && page.left() <= limits::MCP_SIGN_IN_RESULT);
+        assert!(Arc::ptr_eq(&pages.at(page.nonce()).unwrap(), &page));
+        let next = pages.of(purpose("a")).unwrap().unwrap();
+        assert!(!Arc::ptr_eq(&next, &page), "the next sign-in has a page of its own");
+        page.age();
+        assert!(pages.at(page.nonce()).is_none());
+        assert!(!pages.declined("github", "issues:read"));
+        assert!(next.start());
+        next.end(Outcome::SignedIn(["issues:read".to_owned()].into()));
+        assert!(pages.declined("github", "issues:read") && !pages.declined("gitlab", "issues:read"));
+        assert!(!pages.declined("github", "issues:write"));
+        next.age();
+        assert!(!pages.declined("github", "issues:read"), "asked again after a while");
+        // Ended ones take no place, and are few too.
+        let ended: Vec<_> = (0..5 * limits::MCP_SIGN_INS)
+            .map(|number| {
+                let page = pages.of(purpose(&number.to_string())).unwrap().unwrap();
+                page.end(Outcome::Closed);
+                page
+            })
+            .collect();
+        let kept = ended.iter().filter(|page| pages.at(page.nonce()).is_some()).count();
+        assert!(kept <= 2 * limits::MCP_SIGN_INS, "{kept}");
     }
 }
