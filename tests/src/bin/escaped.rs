@@ -9,6 +9,7 @@
     unsafe_code,
     clippy::unwrap_used,
     clippy::indexing_slicing,
+    clippy::disallowed_types,
     reason = "what it tries is what a program could do"
 )]
 
@@ -52,7 +53,7 @@ mod tries {
                     let flags = libc::O_WRONLY | libc::O_CREAT;
                     libc::syscall(libc::SYS_openat, libc::AT_FDCWD, text.as_ptr(), flags, 0o600) >= 0
                 }
-                "connect" => connects(libc::AF_INET, number()),
+                "connect" => connects(number()),
                 "unix" => libc::socket(libc::AF_UNIX, libc::SOCK_STREAM, 0) >= 0 && connect_unix(argument),
                 "execute" => {
                     let arguments = [text.as_ptr(), std::ptr::null()];
@@ -84,16 +85,17 @@ mod tries {
         }
     }
 
-    unsafe fn page(protection: i32) -> *mut libc::c_void {
+    fn page(protection: i32) -> *mut libc::c_void {
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+        // Safety: a new page.
         unsafe { libc::mmap(std::ptr::null_mut(), 4096, protection, flags, -1, 0) }
     }
 
-    unsafe fn mapped(protection: i32) -> bool {
-        unsafe { page(protection) != libc::MAP_FAILED }
+    fn mapped(protection: i32) -> bool {
+        page(protection) != libc::MAP_FAILED
     }
 
-    fn connects(_: i32, port: i64) -> bool {
+    fn connects(port: i64) -> bool {
         let address = std::net::SocketAddr::from(([127, 0, 0, 1], u16::try_from(port).unwrap()));
         std::net::TcpStream::connect_timeout(&address, std::time::Duration::from_secs(2)).is_ok()
     }
