@@ -15,7 +15,6 @@
 use std::process::Command;
 use std::process::Stdio;
 use std::sync::Arc;
-use std::time::Duration;
 use std::time::Instant;
 
 use hotcell::Isolation;
