@@ -46,7 +46,8 @@ async fn sign_in(host: &Host, page: &Page, way: oneshot::Sender<Url>) -> Result<
     let sign_in =
         SignIn { service: &purpose.service, provider, scopes: purpose.scopes.clone(), http: &*http, person: &person };
     let signed_in = sign_in.by_browser(None).await?;
-    let declined = signed_in::keep(host, Id::from(purpose.service.as_str()), signed_in)?;
+    let id = Id::from((purpose.service.as_str(), purpose.user.as_deref()));
+    let declined = signed_in::keep(host, id, signed_in)?;
     if !declined.is_empty() {
         tracing::warn!(service = purpose.service, ?declined, "the server did not grant all scopes");
     }

@@ -23,6 +23,7 @@ use hotcell_protocol::Refusal;
 use hotcell_protocol::Verdict;
 use hotcell_protocol::limits;
 use hotcell_vault::Id;
+use hotcell_vault::User;
 use hotcell_vault::oauth::Flow;
 use hotcell_vault::oauth::Provider;
 use rmcp::ErrorData;
@@ -90,12 +91,13 @@ impl SignIns {
     pub(super) async fn offer(
         &self,
         dish: &Dish,
+        user: Option<&Arc<User>>,
         called: &Called,
         bound: &[u8],
         context: &RequestContext<RoleServer>,
     ) -> Option<Offer> {
         let service = wanted(called)?;
-        match self.page(dish, service).await {
+        match self.page(dish, user, service).await {
             Ok(Some((door, page))) if is_stateless(context) => Some(Offer::Ask(self.ask(door, &page, bound))),
             Ok(Some((door, page))) => {
                 page.tell(context.peer.clone());
@@ -117,6 +119,7 @@ impl SignIns {
     pub(super) async fn back(
         &self,
         dish: &Dish,
+        user: Option<&Arc<User>>,
         asked: &mut CallToolRequestParams,
         arguments: &Value,
     ) -> Result<Option<Box<InputRequiredResult>>, Refusal> {
@@ -124,7 +127,7 @@ impl SignIns {
         let Some(answer) = answer else { return Ok(None) };
         asked.input_responses = None;
         let state = asked.request_state.take().ok_or_else(not_this_call)?;
-        let bound = bound_to(dish, arguments);
+        let bound = bound_to(dish, user, arguments);
         let id = opened(&self.codec, &state, &bound)?;
         let answer: Option<ElicitResult> = serde_json::from_value(answer).ok();
         let Some(door) = self.door.get() else { return Ok(None) };
@@ -148,14 +151,19 @@ impl SignIns {
         }
     }
 
-    async fn page(&self, dish: &Dish, service: &str) -> Result<Option<(&Door, Arc<Page>)>, Refusal> {
-        let Some(purpose) = self.purpose(dish, service)? else { return Ok(None) };
+    async fn page(
+        &self,
+        dish: &Dish,
+        user: Option<&Arc<User>>,
+        service: &str,
+    ) -> Result<Option<(&Door, Arc<Page>)>, Refusal> {
+        let Some(purpose) = self.purpose(dish, user, service)? else { return Ok(None) };
         let door = self.door.get_or_try_init(|| Door::open(Arc::clone(&self.host))).await?;
         Ok(door.pages().of(purpose)?.map(|page| (door, page)))
     }
 
     /// What is to be signed in to; `None` where only a person at a terminal can.
-    fn purpose(&self, dish: &Dish, service: &str) -> Result<Option<Purpose>, Refusal> {
+    fn purpose(&self, dish: &Dish, user: Option<&Arc<User>>, service: &str) -> Result<Option<Purpose>, Refusal> {
         let host = &self.host;
         let Ok(provider) = host.services().sign_in(service) else { return Ok(None) };
         // A client's secret is asked for at the terminal, and so is where a store's key is kept.
@@ -164,10 +172,11 @@ impl SignIns {
             return Ok(None);
         }
         Ok(Some(Purpose {
+            user: user.cloned(),
             granted: Arc::clone(&dish.granted),
             action: dish.action.name.clone(),
             service: service.to_owned(),
-            scopes: signed_in::scopes(host, Id::from(service))?,
+            scopes: signed_in::scopes(host, Id::from((service, user.map(|user| &**user))))?,
             server: server(provider),
         }))
     }
@@ -181,8 +190,13 @@ impl SignIns {
 
 /// What binds an offer to its call; `None` where none can be made, because the client has no way to show a page to a person
 /// at this machine.
-pub(super) fn binding(dish: &Dish, arguments: &Value, context: &RequestContext<RoleServer>) -> Option<Vec<u8>> {
-    can_show(context).then(|| bound_to(dish, arguments))
+pub(super) fn binding(
+    dish: &Dish,
+    user: Option<&Arc<User>>,
+    arguments: &Value,
+    context: &RequestContext<RoleServer>,
+) -> Option<Vec<u8>> {
+    can_show(context).then(|| bound_to(dish, user, arguments))
 }
 
 /// The service that a call needs a sign-in for, if that is why it failed.
@@ -239,8 +253,8 @@ fn server(provider: &Provider) -> String {
 }
 
 /// What a state is for: never the same as an approval's.
-fn bound_to(dish: &Dish, arguments: &Value) -> Vec<u8> {
-    [QUESTION.as_bytes(), b"\0", &bound(dish, arguments)].concat()
+fn bound_to(dish: &Dish, user: Option<&Arc<User>>, arguments: &Value) -> Vec<u8> {
+    [QUESTION.as_bytes(), b"\0", &bound(dish, user, arguments)].concat()
 }
 
 fn sealed(codec: &RequestStateCodec, id: &[u8], bound: &[u8], life: Duration) -> String {

@@ -15,6 +15,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hotcell_protocol::Digest;
 use hotcell_protocol::Refusal;
 use hotcell_protocol::limits;
+use hotcell_vault::User;
 use rmcp::RoleServer;
 use rmcp::service::Peer;
 use tokio::sync::watch;
@@ -28,6 +29,8 @@ const TOLD: usize = 8;
 /// What a sign-in is for. Nothing of it comes from the agent's arguments or from the tool's words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Purpose {
+    /// Whose call wants it, and whose token it becomes; `None`: that of whoever runs the server.
+    pub(super) user: Option<Arc<User>>,
     /// The tool whose call wants it, as it was granted.
     pub(super) granted: Arc<Granted>,
     /// The action.
@@ -141,7 +144,9 @@ impl Pages {
         if let Some(page) = pages.values().find(|page| page.purpose == purpose) {
             return Ok(Some(Arc::clone(page)));
         }
-        if pages.len() >= limits::MCP_SIGN_INS || self.closed.load(Ordering::Acquire) {
+        let own = pages.values().filter(|page| page.purpose.user == purpose.user).count();
+        let too_many = purpose.user.is_some() && own >= limits::MCP_SIGN_INS_OF_A_USER;
+        if too_many || pages.len() >= limits::MCP_SIGN_INS || self.closed.load(Ordering::Acquire) {
             return Ok(None);
         }
         let page = Arc::new(Page::new(purpose)?);
@@ -209,6 +214,7 @@ pub(super) mod tests {
             actions: BTreeMap::new(),
         };
         Purpose {
+            user: None,
             granted: Arc::new(granted),
             action: action.into(),
             service: "github".into(),

@@ -66,11 +66,13 @@ fn question(of: &Page) -> Response {
         ("Scopes", scopes),
         ("You sign in at", escaped(&purpose.server)),
     ];
+    let whose = purpose.user.as_ref().map(|user| ("For the user", escaped(user.subject())));
     let mut body = format!(
         "<h1>Sign in to {service}?</h1>\
          <p>An agent called a tool that needs this. Go on only if you want it to. Nothing has been started yet.</p><dl>"
     );
-    for (name, value) in facts {
+    // First: who opens another's page would give their token to that user.
+    for (name, value) in whose.into_iter().chain(facts) {
         body.push_str(&format!("<dt>{name}</dt><dd>{value}</dd>"));
     }
     body.push_str(&format!(
