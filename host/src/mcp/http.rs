@@ -22,7 +22,6 @@ use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use rmcp::transport::StreamableHttpServerConfig;
 use rmcp::transport::StreamableHttpService;
-use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -132,18 +131,14 @@ impl Listening {
 }
 
 fn app(server: Server, who: Authentication, names: Names, stop: CancellationToken) -> Router {
-    let mut sessions = LocalSessionManager::default();
-    sessions.session_config.keep_alive = Some(limits::MCP_SESSION_IDLE);
-    let sessions = Arc::new(sessions);
     let config = StreamableHttpServerConfig::default()
         .with_allowed_hosts(names.hosts().iter().cloned())
         .with_max_request_body_bytes(limits::MCP_MESSAGE_BYTES)
         .with_cancellation_token(stop);
     let own = server.clone();
-    let mcp = StreamableHttpService::new(move || Ok(own.clone()), Arc::clone(&sessions), config);
-    let mcp = Router::new()
-        .route_service(PATH, mcp)
-        .layer(middleware::from_fn_with_state(Sessions::new(sessions), users::own));
+    let mcp = StreamableHttpService::new(move || Ok(own.clone()), Arc::new(Sessions::new()), config);
+    // A resource's path may have segments that an older axum took for patterns.
+    let mcp = Router::new().without_v07_checks().route_service(PATH, mcp).layer(middleware::from_fn(users::own));
     let mcp = match who {
         Authentication::Bearer(bearer) => mcp.layer(middleware::from_fn_with_state(bearer, guard::with_token)),
         Authentication::Users(users) => {

@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_subject_of_each_server_has_an_account_of_its_own_that_no_name_is() {
+    fn n7_each_subject_of_each_server_has_an_account_of_its_own_that_no_name_is() {
         let of = |issuer: &str, subject: &str| User::new(issuer, subject).unwrap().account;
         let all =
             [of("https://a", "x"), of("https://b", "x"), of("https://a", "X"), of("https://a", "x x"), of("h", "é")];
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_in_a_hint_is_one_word_of_a_shell_and_no_option() {
+    fn n7_a_name_in_a_hint_is_one_word_of_a_shell_and_no_option() {
         let shown = |subject: &str| User::new("https://a", subject).unwrap().to_string();
         assert_eq!(shown("ada@example.com"), "--user=ada@example.com");
         assert_eq!(shown("--account=x"), "--user='--account=x'");

@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn l20_keys_that_strangers_name_cost_the_server_one_request_in_some_seconds() {
+    async fn n5_keys_that_strangers_name_cost_the_server_one_request_in_some_seconds() {
         let (server, keys) = server();
         found(&keys, "a").await.unwrap();
         for second in 0..20 {
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn l20_many_at_once_are_one_request_and_who_leaves_ends_it_for_nobody() {
+    async fn n5_many_at_once_are_one_request_and_who_leaves_ends_it_for_nobody() {
         let (server, keys) = server();
         server.slow.store(true, Ordering::SeqCst);
         let leaves = tokio::time::timeout(Duration::from_millis(10), found(&keys, "b"));
@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn l20_a_key_is_for_one_kind_of_algorithm_and_one_that_cannot_be_read_spoils_no_other() {
+    fn n1_a_key_is_for_one_kind_of_algorithm_and_one_that_cannot_be_read_spoils_no_other() {
         let set = json!({"keys": [
             {"kty": "odd"}, 7, {"kty": "oct", "k": "AA", "kid": "o"},
             {"kty": "RSA", "n": "AQ", "e": "AQAB", "kid": "r"},
