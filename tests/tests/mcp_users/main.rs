@@ -16,6 +16,10 @@ mod browser;
 mod crossing;
 mod issuer;
 mod metadata;
+mod pages;
+mod real;
+#[path = "../../../host/gate/tests/oauth/real.rs"]
+mod real_server;
 mod refused;
 mod state;
 #[path = "../../../host/gate/tests/oauth/wire.rs"]
