@@ -2,6 +2,8 @@
 
 use hotcell_protocol::text::cut;
 use hotcell_protocol::text::visible;
+use hotcell_vault::AuthError;
+use hotcell_vault::User;
 use hotcell_vault::oauth::Endpoint;
 use serde::Deserialize;
 use url::Url;
@@ -79,6 +81,14 @@ impl TryFrom<Raw> for Authorization {
 }
 
 impl Authorization {
+    /// The user of this name.
+    ///
+    /// # Errors
+    /// [`AuthError::Name`] for a name that no user has.
+    pub(crate) fn user(&self, name: &str) -> Result<User, AuthError> {
+        User::new(self.issuer.as_str(), &self.user_claim, name)
+    }
+
     /// The name, and the port if it is no usual one, under which clients ask for this server.
     pub(crate) fn host(&self) -> String {
         let host = self.resource.host_str().unwrap_or_default();

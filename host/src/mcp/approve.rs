@@ -86,7 +86,7 @@ impl Approvals {
             _ if !dish.writes => return Ok(Approval::Given),
             Writes::Allow => return Ok(Approval::Given),
             Writes::Deny => return Err(denied()),
-            Writes::Ask if !can_ask(context) => return Err(cannot_ask(dish)),
+            Writes::Ask if !can_ask(context) => return Err(cannot_ask(dish, user.is_some())),
             Writes::Ask => {}
         }
         if !is_stateless(context) {
@@ -197,14 +197,19 @@ fn denied() -> Refusal {
     Refusal::new(Code::NotApproved, "this server runs no action that may change something", hint)
 }
 
-fn cannot_ask(dish: &Dish) -> Refusal {
+fn cannot_ask(dish: &Dish, of_a_user: bool) -> Refusal {
     let (tool, action) = (&dish.granted.name, &dish.action.name);
     Refusal::new(
         Code::NotApproved,
         format!("{action} may change something, and this client cannot ask a person (it has no form elicitation)"),
-        format!(
-            "a person can run it: hotcell call {tool} {action}; or the operator sets writes = \"allow\" under [serve] in config.toml"
-        ),
+        match of_a_user {
+            true => {
+                "use a client that asks; or the operator sets writes = \"allow\" under [serve] in config.toml".into()
+            }
+            false => format!(
+                "a person can run it: hotcell call {tool} {action}; or the operator sets writes = \"allow\" under [serve] in config.toml"
+            ),
+        },
     )
 }
 

@@ -171,8 +171,9 @@ impl From<AuthError> for Refusal {
             AuthError::AuthenticationRequired { service, account, user, scope, .. } => {
                 let account = option(account.as_deref(), user.as_ref());
                 let scope = scope.map(|scope| format!(" --scope {scope}")).unwrap_or_default();
+                let sign_in = if user.is_some() { "the operator of this host runs" } else { "sign in" };
                 let hint = format!(
-                    "sign in: hotcell auth signin {service}{account}, or hotcell auth set {service}{account}{scope}"
+                    "{sign_in}: hotcell auth signin {service}{account}, or hotcell auth set {service}{account}{scope}"
                 );
                 Self::new(Code::NeedsLogin, message, hint)
             }

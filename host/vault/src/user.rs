@@ -25,12 +25,13 @@ pub struct User {
 }
 
 impl User {
-    /// A user.
+    /// The user whom this claim of the issuer's tokens names so. What two claims call by one name are two users: one of them may
+    /// be what a person calls themselves.
     ///
     /// # Errors
     /// [`AuthError::Name`] for a subject that could not be shown, or told from another, as it is: empty, of more than 255 bytes,
     /// with a character that is not visible, with a space before or after it.
-    pub fn new(issuer: &str, subject: &str) -> Result<Self, AuthError> {
+    pub fn new(issuer: &str, claim: &str, subject: &str) -> Result<Self, AuthError> {
         let shown = !subject.chars().any(is_odd) && subject.trim() == subject;
         if !shown || subject.is_empty() || subject.len() > SUBJECT_BYTES {
             return Err(name::bad(
@@ -39,8 +40,9 @@ impl User {
                 "name the subject as the authorisation server does: 1 to 255 bytes of visible characters",
             ));
         }
-        // A digest, because a subject may be any text. Neither part holds a NUL, so that no two pairs make one name.
-        let account = format!("{MARK}{}", Digest::of(format!("hotcell user v1\0{issuer}\0{subject}").as_bytes()));
+        // A digest, because a subject may be any text. No part holds a NUL, so that no two of them make one name.
+        let name = format!("hotcell user v1\0{issuer}\0{claim}\0{subject}");
+        let account = format!("{MARK}{}", Digest::of(name.as_bytes()));
         Ok(Self { issuer: issuer.to_owned(), subject: subject.to_owned(), account })
     }
 
@@ -92,7 +94,7 @@ mod tests {
 
     #[test]
     fn n7_each_subject_of_each_server_has_an_account_of_its_own_that_no_name_is() {
-        let of = |issuer: &str, subject: &str| User::new(issuer, subject).unwrap().account;
+        let of = |issuer: &str, subject: &str| User::new(issuer, "sub", subject).unwrap().account;
         let all =
             [of("https://a", "x"), of("https://b", "x"), of("https://a", "X"), of("https://a", "x x"), of("h", "é")];
         for (at, account) in all.iter().enumerate() {
@@ -100,15 +102,16 @@ mod tests {
             assert!(!all[..at].contains(account));
         }
         assert_eq!(of("https://a", "x"), all[0]);
+        assert_ne!(User::new("https://a", "email", "x").unwrap().account, all[0], "the same word in another claim");
         for bad in ["", " x", "x ", "x\n", "x\0", "a\u{202e}b", "\u{200b}", &"x".repeat(256)] {
-            assert!(User::new("https://a", bad).is_err(), "{bad:?}");
+            assert!(User::new("https://a", "sub", bad).is_err(), "{bad:?}");
         }
         assert!(!is_name("@") && !is_name("@xyz") && !is_name("default"));
     }
 
     #[test]
     fn n7_a_name_in_a_hint_is_one_word_of_a_shell_and_no_option() {
-        let shown = |subject: &str| User::new("https://a", subject).unwrap().to_string();
+        let shown = |subject: &str| User::new("https://a", "sub", subject).unwrap().to_string();
         assert_eq!(shown("ada@example.com"), "--user=ada@example.com");
         assert_eq!(shown("--account=x"), "--user='--account=x'");
         assert_eq!(shown("auth0|7"), "--user='auth0|7'");

@@ -54,6 +54,8 @@ async fn n2_two_users_and_64_callers_at_once_never_meet_each_others_tokens_or_da
     };
     assert_eq!((calls("alice"), calls("bob")), (each, each));
     assert!(lines.iter().all(|line| line["user"]["issuer"] == json!(scene.issuer.address())));
+    let of_bob = scene.cell.hotcell(&["audit", "--user", "bob", "--last", "10000"]).exits(0).stdout;
+    assert!(of_bob.contains("hostile.ask, bob") && !of_bob.contains("alice"), "{of_bob}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -66,7 +68,10 @@ async fn n2_a_user_without_a_token_gets_neither_the_operators_nor_another_users_
         assert_eq!(refusal(&answer), "needs-login", "{answer}");
     }
     let text = ask(&server, &carol, scene.get("x"))["result"]["content"].to_string();
-    assert!(text.contains("hotcell auth signin upstream --user='carol; rm -rf ~'"), "{text}");
+    assert!(
+        text.contains("the operator of this host runs: hotcell auth signin upstream --user='carol; rm -rf ~'"),
+        "{text}"
+    );
     assert!(scene.upstream.seen().is_empty(), "somebody's token was sent");
 
     // The first token that any user has is still no default: the operator's own stays it, and a user's cannot become it.

@@ -103,6 +103,12 @@ async fn n1_each_token_that_is_not_the_issuers_for_this_server_now_is_refused() 
         ("a user that is a number", of("sub", json!(7)), "name its user"),
         ("an invisible user", of("sub", json!("alice\u{200b}")), "name its user"),
         ("a user with a line end", of("sub", json!("alice\n")), "name its user"),
+        ("a client's own", of("client_id", json!("alice")), "client's own"),
+        (
+            "a client's own, the other way",
+            key.sign(&header, &with(with(claims.clone(), "client_id", Value::Null), "azp", json!("alice"))),
+            "client's own",
+        ),
         ("bound to a key", of("cnf", json!({"jkt": "x"})), "bound to a key"),
         ("alg none", none("none"), "no JWT with a known algorithm"),
         ("alg None", none("None"), "no JWT with a known algorithm"),

@@ -27,7 +27,7 @@ impl Whose {
                     "write [serve.authorization] in config.toml first (docs/users.md), or leave --user out",
                 )
             })?;
-            Ok::<_, Refusal>(User::new(authorization.issuer.as_str(), subject)?)
+            Ok::<_, Refusal>(authorization.user(subject)?)
         });
         Ok(Self { account: account.map(str::to_owned), user: user.transpose()? })
     }

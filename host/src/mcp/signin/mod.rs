@@ -136,7 +136,7 @@ impl SignIns {
             if !page.has_started() {
                 door.pages().end(&page);
             }
-            return Err(said_no(&page.purpose.service));
+            return Err(said_no(&page.purpose));
         }
         if timeout(limits::MCP_SIGN_IN_WAIT, page.ended()).await.is_ok() {
             return Ok(None);
@@ -273,11 +273,13 @@ fn not_this_call() -> Refusal {
     )
 }
 
-fn said_no(service: &str) -> Refusal {
+fn said_no(purpose: &Purpose) -> Refusal {
+    let service = &purpose.service;
+    let user = purpose.user.as_ref().map(|user| format!(" {user}")).unwrap_or_default();
     Refusal::new(
         Code::NeedsLogin,
         format!("the person did not sign in to {service}"),
-        format!("do not ask again by yourself; a person can sign in with: hotcell auth signin {service}"),
+        format!("do not ask again by yourself; a person can sign in with: hotcell auth signin {service}{user}"),
     )
 }
 

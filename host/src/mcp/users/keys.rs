@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
+use std::time::Duration;
 
 use hotcell_protocol::limits;
 use hotcell_vault::oauth;
@@ -31,6 +32,9 @@ use crate::config::Authorization;
 /// Keys of one server. Servers have a handful.
 const MOST_KEYS: usize = 64;
 
+/// How long a token whose key is known, but not of late, waits for a look.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// Why there is no key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NoKey {
@@ -54,6 +58,8 @@ pub(super) struct Keys {
 struct State {
     set: Option<(Arc<Set>, Instant)>,
     tried: Option<Instant>,
+    /// The last try failed.
+    failed: bool,
     /// Where the metadata said that the keys are.
     found: Option<Endpoint>,
 }
@@ -79,9 +85,17 @@ impl Keys {
         {
             return Ok(key);
         }
-        self.look().await;
+        match kept(limits::MCP_KEYS_KEPT).and_then(|(set, _)| set.find(name, algorithm)) {
+            None => self.look().await,
+            // A key that would do is not worth a long wait for a server that hangs. The look goes on by itself.
+            Some(_) => drop(timeout(self.patience(), self.look()).await),
+        }
         let (set, _) = kept(limits::MCP_KEYS_KEPT).ok_or(NoKey::Unreachable)?;
         set.find(name, algorithm).ok_or(NoKey::Unknown)
+    }
+
+    fn patience(&self) -> Duration {
+        if self.state().failed { Duration::ZERO } else { PATIENCE }
     }
 
     /// Fetches the keys, unless that was tried just now. Waits for whoever is at it.
@@ -103,6 +117,7 @@ impl Keys {
             let mut state = keys.state();
             // Counted from its end: who waited for a slow answer must not ask for another one.
             state.tried = Some(Instant::now());
+            state.failed = fetched.is_err();
             match fetched {
                 Ok((set, from)) => {
                     tracing::debug!(keys = set.0.len(), "the authorisation server's keys are fetched");
@@ -186,7 +201,6 @@ mod tests {
     use std::sync::atomic::AtomicBool;
     use std::sync::atomic::AtomicUsize;
     use std::sync::atomic::Ordering;
-    use std::time::Duration;
 
     use hotcell_vault::Waiting;
     use hotcell_vault::oauth::HttpError;
@@ -295,6 +309,30 @@ mod tests {
         server.down.store(false, Ordering::SeqCst);
         tokio::time::advance(limits::MCP_KEYS_EVERY).await;
         assert!(found(&keys, "c").await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn n5_a_server_that_hangs_holds_up_nobody_whose_key_is_known() {
+        let (server, keys) = server();
+        found(&keys, "a").await.unwrap();
+        tokio::time::advance(limits::MCP_KEYS_FRESH).await;
+        for flag in [&server.slow, &server.down] {
+            flag.store(true, Ordering::SeqCst);
+        }
+        let started = Instant::now();
+        let mut longest = Duration::ZERO;
+        while started.elapsed() < Duration::from_secs(120) {
+            let asked = Instant::now();
+            found(&keys, "a").await.unwrap();
+            longest = longest.max(asked.elapsed());
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        assert!(longest <= PATIENCE, "{longest:?}");
+        server.down.store(false, Ordering::SeqCst);
+        tokio::time::sleep(Duration::from_secs(20)).await;
+        drop(found(&keys, "a").await);
+        tokio::time::sleep(Duration::from_secs(20)).await;
+        assert!(!keys.state().failed, "it is not looked for again");
     }
 
     #[test]

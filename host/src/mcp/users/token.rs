@@ -106,8 +106,13 @@ fn read(claims: &Map<String, Value>, config: &Authorization) -> Result<Good, Bad
         return Err(Bad::Token("the token is bound to a key, and proofs of that are not offered"));
     }
     let subject = claims.get(&config.user_claim).and_then(Value::as_str);
-    let user = subject.and_then(|subject| User::new(config.issuer.as_str(), subject).ok());
+    let user = subject.and_then(|subject| config.user(subject).ok());
     let user = user.ok_or(Bad::Token("the token does not name its user"))?;
+    // A client's own token names the client (RFC 9068 §2.2), and who registers clients could name one as a user (§5).
+    let client = ["client_id", "azp"].into_iter().find_map(|claim| claims.get(claim)).and_then(Value::as_str);
+    if client == Some(user.subject()) {
+        return Err(Bad::Token("the token is a client's own, and names no user"));
+    }
     let scopes = scopes(claims);
     if !config.scopes.iter().all(|wanted| scopes.contains(&wanted.as_str())) {
         return Err(Bad::Scope);
