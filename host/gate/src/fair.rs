@@ -176,6 +176,44 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn n6_what_one_user_uses_up_is_left_for_the_others() {
+        let (fair, users) = (Fair::default(), ["ada", "bob"].map(|name| User::new("https://a", "sub", name).unwrap()));
+        let [ada, bob] = users.each_ref().map(Some);
+        let mut held = Vec::new();
+        for _ in 0..limits::REQUESTS_AT_ONCE_OF_A_TOOL {
+            held.push(fair.enter(tool(1), ada, Some("api")).await.unwrap());
+        }
+        let wait = Duration::from_millis(50);
+        assert!(tokio::time::timeout(wait, fair.enter(tool(1), ada, Some("api"))).await.is_err());
+        for other in [bob, None] {
+            assert!(tokio::time::timeout(wait, fair.enter(tool(1), other, Some("api"))).await.is_ok());
+        }
+        held.clear();
+        for _ in held.len()..limits::REQUESTS_A_MINUTE as usize {
+            drop(fair.enter(tool(1), ada, Some("api")).await);
+        }
+        assert!(
+            fair.enter(tool(1), ada, Some("api")).await.is_err() && fair.enter(tool(1), bob, Some("api")).await.is_ok()
+        );
+        fair.learn(bob, Some("api"), 429, &retry_after("60"));
+        tokio::time::advance(Duration::from_secs(30)).await;
+        assert!(
+            fair.enter(tool(1), bob, Some("api")).await.is_err() && fair.enter(tool(1), ada, Some("api")).await.is_ok()
+        );
+
+        // Users who come and go leave no books behind.
+        for number in 0..3 * MANY {
+            let user = User::new("https://a", "sub", &number.to_string()).unwrap();
+            drop(fair.enter(tool(1), Some(&user), Some("api")).await.unwrap());
+            fair.learn(Some(&user), Some("api"), 429, &retry_after("0"));
+            tokio::time::advance(Duration::from_secs(1)).await;
+        }
+        assert!(
+            books(&fair.tools).len() <= MANY && books(&fair.rates).len() <= MANY && books(&fair.pauses).len() <= MANY
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_server_that_asks_for_a_pause_gets_it_and_no_longer_than_is_sane() {
         let fair = Fair::default();
         fair.learn(None, Some("api"), 429, &retry_after("7"));

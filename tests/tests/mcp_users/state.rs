@@ -131,6 +131,45 @@ async fn n4_what_goes_on_without_end_ends_with_the_token() {
     ends(&server, &server.lines_as(&token, &further), &listen, end);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn n2_two_users_on_one_connection_are_two_users() {
+    let scene = Scene::new().await;
+    scene.sign_in_both();
+    let server = scene.serve();
+    let mut stream = server.connect();
+    let tokens = ["alice", "bob"].map(|user| (user, scene.token(user)));
+    // As a proxy before the server sends them; the third of each round has no token.
+    for round in 0..5 {
+        for (user, token) in &tokens {
+            let call = Revision::July2026.with_meta(scene.get(&format!("{user}-{round}")), &json!({}));
+            let body = message(1, "tools/call", &call).to_string();
+            let fields = ["MCP-Protocol-Version: 2026-07-28", "Mcp-Method: tools/call", "Mcp-Name: hostile_ask"];
+            let lines = server.lines_as(token, &fields.map(str::to_owned));
+            write!(stream, "{}\r\nContent-Length: {}\r\n\r\n{body}", lines.join("\r\n"), body.len()).unwrap();
+            let answer = until(&mut stream, "\"id\":1,");
+            assert!(answer.contains(&format!("data of {user} for GET /api/{user}-{round}")), "{answer}");
+            let rest: Vec<_> = lines.iter().filter(|line| !line.starts_with("Authorization")).cloned().collect();
+            write!(stream, "{}\r\nContent-Length: {}\r\n\r\n{body}", rest.join("\r\n"), body.len()).unwrap();
+            assert!(until(&mut stream, "an access token is needed").contains("401"));
+        }
+    }
+    assert_eq!(scene.upstream.seen().len(), 10);
+}
+
+/// Reads until these words have come, and what comes right with them.
+fn until(stream: &mut std::net::TcpStream, words: &str) -> String {
+    let mut read = String::new();
+    let mut piece = [0; 4096];
+    while !(read.contains(words)
+        && (read.ends_with("0\r\n\r\n") || !read.contains("chunked") && read.ends_with(['\n', '}'])))
+    {
+        let length = stream.read(&mut piece).unwrap();
+        assert!(length > 0, "it is closed after {read}");
+        read.push_str(&String::from_utf8_lossy(&piece[..length]));
+    }
+    read
+}
+
 /// Whether the answer is a stream that ends at that time.
 fn ends(server: &Serving<'_>, lines: &[String], body: &str, end: u64) {
     let mut stream = server.connect();
