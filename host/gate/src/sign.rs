@@ -87,7 +87,7 @@ fn required(id: Id<'_>, scope: &str, reason: Reason) -> Refusal {
     Refusal::from(AuthError::AuthenticationRequired {
         service: id.service.to_owned(),
         account: None,
-        user: id.user.cloned(),
+        user: id.user.cloned().map(Box::new),
         scope: Some(scope.to_owned()),
         reason,
     })

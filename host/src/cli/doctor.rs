@@ -1,5 +1,6 @@
 //! `hotcell doctor`: does everything work that Hotcell stands on, and which walls stand?
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use hotcell_protocol::Refusal;
@@ -87,7 +88,24 @@ fn of_host(host: &Host) -> Vec<Finding> {
             "starts, without an instance pool: too little address space (ulimit -v), so that calls cost more".into()
         }
     });
-    vec![of("credential store", store), good("services", services), of("tools", tools(host)), of("sandbox", sandbox)]
+    vec![
+        of("credential store", store),
+        good("agents over HTTP", agents(host)),
+        good("services", services),
+        of("tools", tools(host)),
+        of("sandbox", sandbox),
+    ]
+}
+
+/// Who may call over HTTP.
+fn agents(host: &Host) -> String {
+    let Some(authorization) = &host.serve().authorization else {
+        return "one user, with the bearer token of hotcell serve --http".into();
+    };
+    let accounts = host.store().ok().flatten().and_then(|store| store.metadata().ok()).unwrap_or_default();
+    let users: BTreeSet<_> = accounts.iter().filter_map(|held| held.user.as_ref()).collect();
+    let (issuer, resource) = (authorization.issuer.as_str(), authorization.resource.as_str());
+    format!("users of {issuer}, at {resource}; {} of them have tokens of services", users.len())
 }
 
 /// Whether each installed tool is still what was granted.

@@ -50,12 +50,15 @@ pub(super) enum Approval {
     Ask(Box<InputRequiredResult>),
 }
 
+/// States that came back, and when.
+type Used = HashMap<Vec<u8>, Instant>;
+
 /// Makes and checks approvals. The key lives as long as the process: no approval outlives a restart.
 pub(super) struct Approvals {
     codec: RequestStateCodec,
     /// The random part of each state that came back, for as long as it would open.
     /// Of each user by themselves: one who gives many takes no other's place.
-    used: Mutex<HashMap<Option<Arc<User>>, HashMap<Vec<u8>, Instant>>>,
+    used: Mutex<HashMap<Option<Arc<User>>, Used>>,
 }
 
 impl Approvals {

@@ -24,7 +24,7 @@ pub enum AuthError {
         /// The account, if one was named.
         account: Option<String>,
         /// The user whose account it is, if it is one's.
-        user: Option<User>,
+        user: Option<Box<User>>,
         /// The scope that was wanted, if any.
         scope: Option<String>,
         /// Why.
@@ -36,7 +36,7 @@ pub enum AuthError {
         /// The service.
         service: String,
         /// The user whose account it is, if it is one's.
-        user: Option<User>,
+        user: Option<Box<User>>,
         /// The scope that was wanted.
         missing: String,
         /// The scopes that the token has.
@@ -169,7 +169,7 @@ impl From<AuthError> for Refusal {
         let message = error.to_string();
         match error {
             AuthError::AuthenticationRequired { service, account, user, scope, .. } => {
-                let account = option(account.as_deref(), user.as_ref());
+                let account = option(account.as_deref(), user.as_deref());
                 let scope = scope.map(|scope| format!(" --scope {scope}")).unwrap_or_default();
                 let sign_in = if user.is_some() { "the operator of this host runs" } else { "sign in" };
                 let hint = format!(
@@ -182,7 +182,7 @@ impl From<AuthError> for Refusal {
                 held.push(missing);
                 held.sort();
                 let scopes: String = held.iter().map(|scope| format!(" --scope {scope}")).collect();
-                let user = option(None, user.as_ref());
+                let user = option(None, user.as_deref());
                 let hint = format!("get a token that has it, then: hotcell auth set {service}{user}{scopes}");
                 Self::new(Code::InsufficientScope, message, hint)
             }
@@ -220,7 +220,7 @@ pub(crate) fn required(id: Id<'_>, scope: Option<&str>, reason: Reason) -> AuthE
     AuthError::AuthenticationRequired {
         service: id.service.to_owned(),
         account: id.account.map(str::to_owned),
-        user: id.user.cloned(),
+        user: id.user.cloned().map(Box::new),
         scope: scope.map(str::to_owned),
         reason,
     }

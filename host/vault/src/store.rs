@@ -301,7 +301,7 @@ fn usable(record: &Record, id: Id<'_>, scope: Option<&str>) -> Result<(), AuthEr
         let held = record.meta.scopes.iter().cloned().collect();
         return Err(AuthError::InsufficientScope {
             service: id.service.to_owned(),
-            user: id.user.cloned(),
+            user: id.user.cloned().map(Box::new),
             missing: scope.to_owned(),
             held,
         });

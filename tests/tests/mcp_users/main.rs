@@ -7,8 +7,9 @@
     clippy::indexing_slicing,
     clippy::print_stderr,
     clippy::disallowed_methods,
+    clippy::disallowed_types,
     dead_code,
-    reason = "tests may panic, say what they leave out, and prepare files; each part of what they share is used by some"
+    reason = "tests may panic, say what they leave out, prepare files and speak to loopback; each part of what they share is used by some"
 )]
 
 #[path = "../../../host/gate/tests/oauth/browser.rs"]

@@ -89,7 +89,7 @@ async fn n1_each_token_that_is_not_the_issuers_for_this_server_now_is_refused() 
         ("a client as the audience", of("aud", json!("agent")), "another audience"),
         ("no audience", of("aud", Value::Null), "lacks aud, exp or iss"),
         ("nobody as the audience", of("aud", json!([])), "another audience"),
-        ("expired", expired.clone(), "expired"),
+        ("expired", expired, "expired"),
         ("expired long ago", of("exp", json!(0)), ""),
         ("an end before the beginning", of("exp", json!(-1)), ""),
         ("an end that is no number", of("exp", json!("9999999999")), ""),

@@ -94,16 +94,15 @@ impl Users {
 
     /// The metadata of this server (RFC 9728 §2), which say where tokens are had.
     pub(super) fn metadata(&self) -> Value {
-        let mut metadata = json!({
-            "resource": self.config.resource.as_str(),
-            "authorization_servers": [self.config.issuer.as_str()],
-            "bearer_methods_supported": ["header"],
-            "resource_name": "Hotcell",
-        });
-        if !self.config.scopes.is_empty() {
-            metadata["scopes_supported"] = json!(self.config.scopes);
-        }
-        metadata
+        // None demanded is not the same as none supported: then a client is told nothing of scopes.
+        let scopes = (!self.config.scopes.is_empty()).then(|| ("scopes_supported", json!(self.config.scopes)));
+        let told = [
+            ("resource", json!(self.config.resource.as_str())),
+            ("authorization_servers", json!([self.config.issuer.as_str()])),
+            ("bearer_methods_supported", json!(["header"])),
+            ("resource_name", json!("Hotcell")),
+        ];
+        told.into_iter().chain(scopes).map(|(name, value)| (name.to_owned(), value)).collect()
     }
 
     /// The paths of the metadata: with the resource's own path behind it, as clients look first, and without (RFC 9728 §3.1).
