@@ -104,7 +104,7 @@ fn agents(host: &Host) -> String {
     };
     let accounts = host.store().ok().flatten().and_then(|store| store.metadata().ok()).unwrap_or_default();
     let users: BTreeSet<_> = accounts.iter().filter_map(|held| held.user.as_ref()).collect();
-    let (issuer, resource) = (authorization.issuer.as_str(), authorization.resource.as_str());
+    let (issuer, resource) = (authorization.issuer.as_str(), &authorization.written);
     format!("users of {issuer}, at {resource}; {} of them have tokens of services", users.len())
 }
 

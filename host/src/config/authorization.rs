@@ -21,6 +21,8 @@ pub struct Authorization {
     pub issuer: Endpoint,
     /// The address of this server as clients know it (RFC 8707 §2, RFC 9728 §1.2).
     pub resource: Url,
+    /// The same as it was written: clients ask for tokens for just this text, and servers put it into them.
+    pub written: String,
     /// What `aud` must name; the resource, unless the operator says something else.
     pub audience: String,
     /// Where the issuer's keys are; `None`: as its metadata says.
@@ -71,7 +73,8 @@ impl TryFrom<Raw> for Authorization {
         };
         Ok(Self {
             issuer: issuer(raw.issuer)?,
-            audience: plain("audience", raw.audience.unwrap_or(raw.resource))?,
+            audience: plain("audience", raw.audience.unwrap_or_else(|| raw.resource.clone()))?,
+            written: raw.resource,
             jwks_uri: raw.jwks_uri.map(|text| endpoint("jwks_uri", text)).transpose()?,
             user_claim: plain("user_claim", raw.user_claim.unwrap_or_else(|| USER_CLAIM.to_owned()))?,
             scopes: raw.scopes,
@@ -151,6 +154,11 @@ mod tests {
         assert_eq!((read.audience.as_str(), read.user_claim.as_str()), ("https://hotcell.example.com/mcp", "sub"));
         assert!(read.jwks_uri.is_none() && read.scopes.is_empty());
         assert_eq!(read.host(), "hotcell.example.com");
+        let bare = super::tests::read(&GOOD.replace("/mcp", "")).unwrap();
+        assert_eq!(
+            (bare.audience.as_str(), bare.written.as_str()),
+            ("https://hotcell.example.com", "https://hotcell.example.com")
+        );
         let local =
             super::tests::read("issuer = \"http://127.0.0.1:9\"\nresource = \"http://127.0.0.1:8717/mcp\"").unwrap();
         assert_eq!(local.host(), "127.0.0.1:8717");

@@ -82,6 +82,10 @@ async fn n2_a_user_without_a_token_gets_neither_the_operators_nor_another_users_
     let own = scene.cell.hotcell(&["call", "hostile", "ask", "--json", &scene.get("y")["arguments"].to_string()]);
     assert!(own.exits(0).stdout.contains("data of operator"));
 
+    // Over standard input and output the operator calls, as before.
+    let mut agent = Agent::start(&scene.cell, Revision::July2026, json!({}));
+    assert!(said(&agent.ask("tools/call", scene.get("z"))).contains("data of operator"));
+
     // What one user loses, the other keeps.
     scene.cell.hotcell(&["auth", "logout", "upstream", "--user", "alice"]).exits(0);
     tokio::time::sleep(std::time::Duration::from_millis(300)).await;

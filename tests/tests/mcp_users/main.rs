@@ -28,6 +28,7 @@ mod wire;
 
 use std::net::TcpListener;
 
+use hotcell_tests::Agent;
 use hotcell_tests::Canary;
 use hotcell_tests::Cell;
 use hotcell_tests::Got;

@@ -97,7 +97,7 @@ impl Users {
         // None demanded is not the same as none supported: then a client is told nothing of scopes.
         let scopes = (!self.config.scopes.is_empty()).then(|| ("scopes_supported", json!(self.config.scopes)));
         let told = [
-            ("resource", json!(self.config.resource.as_str())),
+            ("resource", json!(self.config.written)),
             ("authorization_servers", json!([self.config.issuer.as_str()])),
             ("bearer_methods_supported", json!(["header"])),
             ("resource_name", json!("Hotcell")),
