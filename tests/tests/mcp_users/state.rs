@@ -148,8 +148,9 @@ async fn n2_two_users_on_one_connection_are_two_users() {
             write!(stream, "{}\r\nContent-Length: {}\r\n\r\n{body}", lines.join("\r\n"), body.len()).unwrap();
             let answer = until(&mut stream, "\"id\":1,");
             assert!(answer.contains(&format!("data of {user} for GET /api/{user}-{round}")), "{answer}");
+            // Without a body: where one is refused unread, the server may close.
             let rest: Vec<_> = lines.iter().filter(|line| !line.starts_with("Authorization")).cloned().collect();
-            write!(stream, "{}\r\nContent-Length: {}\r\n\r\n{body}", rest.join("\r\n"), body.len()).unwrap();
+            write!(stream, "{}\r\nContent-Length: 0\r\n\r\n", rest.join("\r\n")).unwrap();
             assert!(until(&mut stream, "an access token is needed").contains("401"));
         }
     }
