@@ -21,6 +21,7 @@ use hotcell_protocol::Progress;
 use hotcell_protocol::Refusal;
 use hotcell_protocol::Verdict;
 use hotcell_protocol::limits;
+use hotcell_vault::User;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -71,30 +72,32 @@ impl Watcher for Unwatched {
 /// an argument that holds a credential. What ends a call that runs is in [`Called::outcome`].
 pub async fn call(host: &Host, request: Request, watcher: Arc<dyn Watcher>) -> Result<Called, Refusal> {
     let granted = host.catalog().find(&request.tool)?;
-    call_granted(host, &granted, request, watcher).await
+    call_granted(host, &granted, None, request, watcher).await
 }
 
 /// Calls one action under a grant that was looked up before: what runs is what that grant names, whatever is installed
-/// meanwhile.
+/// meanwhile. For a user: with the tokens of this user and no others.
 ///
 /// # Errors
 /// As [`call`].
 pub(crate) async fn call_granted(
     host: &Host,
     granted: &Granted,
+    user: Option<&Arc<User>>,
     request: Request,
     watcher: Arc<dyn Watcher>,
 ) -> Result<Called, Refusal> {
-    let mut line = Recorded { host, granted, action: request.action.clone(), id: new_id()?, session: None };
+    let action = request.action.clone();
+    let mut line = Recorded { host, granted, user, action, id: new_id()?, session: None };
     match run(&mut line, request, watcher).await {
         Ok(called) => {
             line.close();
-            record(host, granted, &line.action, &called)?;
+            record(&line, &called)?;
             Ok(called)
         }
         Err(refusal) => {
             line.close();
-            record_refused(host, granted, &line.action, &refusal)?;
+            record_refused(host, granted, user, &line.action, &refusal)?;
             Err(refusal)
         }
     }
@@ -111,7 +114,7 @@ async fn run(line: &mut Recorded<'_>, request: Request, watcher: Arc<dyn Watcher
     // An agent that pastes a token into an argument would hand it to the guest (threat G13). Each hit answers a guess, so
     // they are counted as those of a guest are (threat E12).
     let pasted = holds_secret(&arguments, |bytes| gate.holds_secret(bytes));
-    gate.strike(&grant, ARGUMENTS, pasted)?;
+    gate.strike(&grant, &arguments_of(line.user), pasted)?;
     if pasted {
         return Err(secret_argument());
     }
@@ -123,7 +126,8 @@ async fn run(line: &mut Recorded<'_>, request: Request, watcher: Arc<dyn Watcher
     // A span that the clock cannot hold is the usual one.
     let until = now.checked_add(own.deadline).unwrap_or(now + limits::DEADLINE);
     let still = host.shared_catalog().still(granted);
-    let session = Arc::new(Session::new(Arc::clone(&gate), grant.clone(), until, own.requests, watcher, still));
+    let session = Session::new(Arc::clone(&gate), grant.clone(), until, own.requests, watcher, still);
+    let session = Arc::new(session.of(line.user.cloned()));
     line.session = Some(Arc::clone(&session));
     let request = CallRequest { action, arguments, limits: own };
     let mut outcome = tokio::select! {
@@ -147,10 +151,16 @@ async fn run(line: &mut Recorded<'_>, request: Request, watcher: Arc<dyn Watcher
 const ARGUMENTS: &str = "arguments";
 const RESULTS: &str = "results";
 
+/// What a user pastes counts against that user: it must not take the tool away from the others.
+fn arguments_of(user: Option<&Arc<User>>) -> String {
+    user.map_or_else(|| ARGUMENTS.to_owned(), |user| format!("{ARGUMENTS} of {}", user.account()))
+}
+
 /// Sees to it that a call which is dropped while it runs is on record, with what it sent until then.
 struct Recorded<'a> {
     host: &'a Host,
     granted: &'a Granted,
+    user: Option<&'a Arc<User>>,
     action: String,
     id: String,
     session: Option<Arc<Session>>,
@@ -160,6 +170,10 @@ impl Recorded<'_> {
     fn close(&mut self) {
         self.session = None;
     }
+
+    fn add(&self, event: Event<'_>) -> Result<(), Refusal> {
+        add(self.host, self.granted, self.user, &self.action, &self.id, event)
+    }
 }
 
 impl Drop for Recorded<'_> {
@@ -168,8 +182,7 @@ impl Drop for Recorded<'_> {
         let (requests, _) = session.finish();
         let call = Event::Call { verdict: "given-up", refused: None, requests: requests.len(), ms: 0, memory_bytes: 0 };
         let events = requests.iter().map(Event::Request).chain([call]);
-        let written =
-            events.into_iter().try_for_each(|event| add(self.host, self.granted, &self.action, &self.id, event));
+        let written = events.into_iter().try_for_each(|event| self.add(event));
         if written.is_err() {
             tracing::error!(call = self.id, "a call that was given up cannot be recorded");
         }
@@ -239,7 +252,7 @@ enum Event<'a> {
 }
 
 /// Writes the call and its requests into the audit record.
-fn record(host: &Host, granted: &Granted, action: &str, called: &Called) -> Result<(), Refusal> {
+fn record(line: &Recorded<'_>, called: &Called) -> Result<(), Refusal> {
     let (verdict, refused) = match &called.outcome.verdict {
         Verdict::Returned(_) => ("returned", None),
         Verdict::Failed(_) => ("failed", None),
@@ -247,24 +260,37 @@ fn record(host: &Host, granted: &Granted, action: &str, called: &Called) -> Resu
     };
     let cost = called.outcome.cost;
     let ms = u64::try_from(cost.wall.as_millis()).unwrap_or(u64::MAX);
-    tracing::info!(tool = granted.name, action, verdict, ms, "call");
+    tracing::info!(tool = line.granted.name, action = line.action, verdict, ms, "call");
     let call = Event::Call { verdict, refused, requests: called.requests.len(), ms, memory_bytes: cost.memory_bytes };
     let events = called.requests.iter().map(Event::Request).chain([call]);
-    events.into_iter().try_for_each(|event| add(host, granted, action, &called.id, event))
+    events.into_iter().try_for_each(|event| line.add(event))
 }
 
 /// Writes a call that was refused before anything ran.
-pub(crate) fn record_refused(host: &Host, granted: &Granted, action: &str, refusal: &Refusal) -> Result<(), Refusal> {
+pub(crate) fn record_refused(
+    host: &Host,
+    granted: &Granted,
+    user: Option<&Arc<User>>,
+    action: &str,
+    refusal: &Refusal,
+) -> Result<(), Refusal> {
     tracing::info!(tool = granted.name, refused = refusal.code.as_str(), "call");
     let event = Event::Call { verdict: "refused", refused: Some(refusal.code), requests: 0, ms: 0, memory_bytes: 0 };
     // What is no action of the tool may be any text.
     let action = if refusal.code == Code::UnknownAction { "" } else { action };
-    add(host, granted, action, &new_id()?, event)
+    add(host, granted, user, action, &new_id()?, event)
 }
 
-fn add(host: &Host, granted: &Granted, action: &str, call: &str, event: Event<'_>) -> Result<(), Refusal> {
-    let at = jiff::Timestamp::now();
-    host.record().add(&Line { at, call, tool: &granted.name, digest: granted.digest, action, event })
+fn add(
+    host: &Host,
+    granted: &Granted,
+    user: Option<&Arc<User>>,
+    action: &str,
+    call: &str,
+    event: Event<'_>,
+) -> Result<(), Refusal> {
+    let (at, user) = (jiff::Timestamp::now(), user.map(|user| &**user));
+    host.record().add(&Line { at, call, user, tool: &granted.name, digest: granted.digest, action, event })
 }
 
 #[cfg(test)]

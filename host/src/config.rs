@@ -1,5 +1,7 @@
 //! The operator's `config.toml`: services, limits, network.
 
+mod authorization;
+
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -15,6 +17,7 @@ use crate::catalog::place;
 use crate::catalog::toml_mistake;
 use crate::folders;
 use crate::guests::Isolation;
+pub(crate) use authorization::Authorization;
 
 /// The file's name in the config folder.
 pub(crate) const FILE: &str = "config.toml";
@@ -56,6 +59,8 @@ pub struct Serve {
     /// Origins of browser pages that may talk to the HTTP server: `https://app.example.com`. Empty: none.
     #[serde(default)]
     pub origins: Vec<String>,
+    /// Who says who calls over HTTP: then each caller is a user with tokens of their own. `None`: one bearer token, one user.
+    pub authorization: Option<Authorization>,
 }
 
 /// What happens to a call of an agent that may change something: its action holds a rule with POST, PUT, PATCH or DELETE.

@@ -4,6 +4,7 @@
 use cap_std::fs::Dir;
 use hotcell_protocol::Digest;
 use hotcell_protocol::Refusal;
+use hotcell_vault::User;
 use serde::Serialize;
 
 use crate::folders;
@@ -28,6 +29,9 @@ pub struct Line<'a, T: Serialize> {
     pub at: jiff::Timestamp,
     /// The call that it belongs to.
     pub call: &'a str,
+    /// The user whose call it is, on a host that serves several: issuer and subject.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<&'a User>,
     /// The tool's name.
     pub tool: &'a str,
     /// What ran, by digest.
@@ -111,7 +115,15 @@ mod tests {
 
     fn line(number: u64) -> Line<'static, std::collections::BTreeMap<&'static str, u64>> {
         let event = std::collections::BTreeMap::from([("number", number)]);
-        Line { at: jiff::Timestamp::UNIX_EPOCH, call: "c", tool: "t", digest: Digest::of(b"t"), action: "a", event }
+        Line {
+            at: jiff::Timestamp::UNIX_EPOCH,
+            call: "c",
+            user: None,
+            tool: "t",
+            digest: Digest::of(b"t"),
+            action: "a",
+            event,
+        }
     }
 
     #[test]

@@ -69,9 +69,14 @@ impl Canary {
 
     /// The form in which the bytes hold the token, if they do.
     pub fn found_in(&self, bytes: &[u8]) -> Option<&'static str> {
-        let forms = self.forms();
-        let search = AhoCorasick::new(forms.iter().map(|(_, form)| form)).unwrap();
-        search.find(bytes).map(|found| forms[found.pattern().as_usize()].0)
+        self.search()(bytes)
+    }
+
+    /// The same for many bytes, made ready once.
+    fn search(&self) -> impl Fn(&[u8]) -> Option<&'static str> + use<> {
+        let (names, forms): (Vec<_>, Vec<_>) = self.forms().into_iter().unzip();
+        let search = AhoCorasick::new(forms).unwrap();
+        move |bytes| search.find(bytes).map(|found| names[found.pattern().as_usize()])
     }
 }
 
@@ -87,11 +92,11 @@ impl Sinks {
 
     /// Where the canary is, in what was kept and in every file below the folders. Empty if nowhere.
     pub fn search(&self, canary: &Canary, folders: &[&Path]) -> Vec<String> {
-        let kept = self.0.lock().unwrap();
+        let (kept, search) = (self.0.lock().unwrap(), canary.search());
         let mut found: Vec<String> =
-            kept.iter().filter_map(|(from, bytes)| Some(format!("{from} ({})", canary.found_in(bytes)?))).collect();
+            kept.iter().filter_map(|(from, bytes)| Some(format!("{from} ({})", search(bytes)?))).collect();
         for (path, bytes) in folders.iter().flat_map(|folder| files_below(folder)) {
-            found.extend(canary.found_in(&bytes).map(|form| format!("{path} ({form})")));
+            found.extend(search(&bytes).map(|form| format!("{path} ({form})")));
         }
         found
     }

@@ -14,7 +14,7 @@ use std::path::Path;
 use std::path::PathBuf;
 
 /// Groups of the model with the number of their last threat.
-const LAST: [(char, u32); 13] = [
+const LAST: [(char, u32); 14] = [
     ('A', 9),
     ('B', 16),
     ('C', 12),
@@ -28,6 +28,7 @@ const LAST: [(char, u32); 13] = [
     ('K', 7),
     ('L', 18),
     ('M', 12),
+    ('N', 7),
 ];
 
 fn root() -> PathBuf {

@@ -12,6 +12,7 @@ use hotcell_protocol::Code;
 use hotcell_protocol::Refusal;
 use hotcell_protocol::limits;
 use hotcell_vault::AuthStore;
+use hotcell_vault::Id;
 use hotcell_vault::Token;
 use tokio::time::Instant;
 use tokio::time::timeout_at;
@@ -84,7 +85,7 @@ impl Gate {
             let quoted = || [&refusal.message, &refusal.hint].iter().any(|text| self.holds_secret(text.as_bytes()));
             if holds_secret && quoted() { unquoted(refusal.code) } else { refusal }
         })?;
-        self.choose_scope(&mut allowed);
+        self.choose_scope(&mut allowed, trace);
         trace.allowed(&allowed);
         let service = allowed.terms.service.clone().unwrap_or_default();
         strikes::check(&*self.strikes, grant.digest, &grant.tool, &service)?;
@@ -95,12 +96,12 @@ impl Gate {
             return Err(secret_in_request());
         }
         let of = allowed.terms.service.clone();
-        let place = timeout_at(deadline, self.fair.enter(grant.digest, of.as_deref())).await;
+        let place = timeout_at(deadline, self.fair.enter(grant.digest, trace.user(), of.as_deref())).await;
         let _place = place.map_err(|_| busy())??;
 
         let received = self.exchange(allowed, deadline, trace).await?;
         trace.received(&received);
-        self.fair.learn(of.as_deref(), received.status, &received.headers);
+        self.fair.learn(trace.user(), of.as_deref(), received.status, &received.headers);
 
         let further = self.services.find(&service).map_or(&[][..], |service| &service.response_headers);
         let cleaned = scan::clean(received, &*self.secrets()?, further);
@@ -115,19 +116,21 @@ impl Gate {
         let store = self.store.as_deref();
         let service = allowed.terms.service.clone().unwrap_or_default();
         let again = allowed.once_more();
-        let (signed, used) = sign::sign(&self.services, store, allowed).await?;
+        let user = trace.user().cloned();
+        let id = Id::from((service.as_str(), user.as_ref()));
+        let (signed, used) = sign::sign(&self.services, store, allowed, id.user).await?;
         self.note(used.as_ref(), trace);
         let received = self.network.send(signed, deadline).await?;
         let (401, Some(store), Some(used)) = (received.status, store, used) else { return Ok(received) };
-        if store.was_refreshed_within(&*service, limits::FORCED_REFRESH_EVERY) {
+        if store.was_refreshed_within(id, limits::FORCED_REFRESH_EVERY) {
             return Ok(received);
         }
         // Nothing was done for a request that was not authorised (RFC 9110 §15.5.2): a POST may be sent again (threat J9).
         // The vault asks for a new token once for each old one, so that a server that says 401 for ever costs one refresh
         // (threat J8). Where there is none, the server's own answer says why.
-        match timeout_at(deadline, store.force_refresh(&*service, &used)).await {
+        match timeout_at(deadline, store.force_refresh(id, &used)).await {
             Ok(Ok(newer)) if !Arc::ptr_eq(&newer, &used) => {
-                let (signed, used) = sign::sign(&self.services, Some(store), again).await?;
+                let (signed, used) = sign::sign(&self.services, Some(store), again, id.user).await?;
                 self.note(used.as_ref(), trace);
                 self.network.send(signed, deadline).await
             }
@@ -136,12 +139,13 @@ impl Gate {
     }
 
     /// Where rules of several scopes match, the first whose scope the token has.
-    fn choose_scope(&self, allowed: &mut Allowed) {
+    fn choose_scope(&self, allowed: &mut Allowed, trace: &Trace<'_>) {
         let (Some(service), Some(store)) = (allowed.terms.service.clone(), &self.store) else { return };
         if allowed.terms.others.is_empty() {
             return;
         }
-        let held = store.cached_metadata(&*service).map(|metadata| metadata.scopes).unwrap_or_default();
+        let held =
+            store.cached_metadata((service.as_str(), trace.user())).map(|metadata| metadata.scopes).unwrap_or_default();
         allowed.terms.choose(|scope| held.contains(scope));
     }
 

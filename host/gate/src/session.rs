@@ -21,6 +21,7 @@ use hotcell_protocol::Refusal;
 use hotcell_protocol::Waiting;
 use hotcell_protocol::limits;
 use hotcell_vault::Token;
+use hotcell_vault::User;
 use serde::Serialize;
 use tokio::sync::Notify;
 
@@ -83,6 +84,11 @@ pub(crate) struct Trace<'a> {
 }
 
 impl Trace<'_> {
+    /// Whose tokens the request may carry.
+    pub(crate) fn user(&self) -> Option<&User> {
+        self.session.user.as_deref()
+    }
+
     pub(crate) fn asked(&mut self, asked: &Asked, holds_secret: bool) {
         self.record.bytes_out = asked.body.as_ref().map_or(0, Vec::len);
         // A secret can stand in a host's name.
@@ -136,6 +142,8 @@ impl Drop for Trace<'_> {
 pub struct Session {
     gate: Arc<Gate>,
     grant: Grant,
+    /// Whose tokens it uses: a user's, or those of whoever runs the host.
+    user: Option<Arc<User>>,
     deadline: Instant,
     requests_left: AtomicU32,
     bytes_left: AtomicUsize,
@@ -168,7 +176,13 @@ impl Session {
     ) -> Self {
         let (requests_left, bytes_left) = (AtomicU32::new(requests), AtomicUsize::new(limits::RECEIVED_BYTES));
         let (stopped, seen) = (Notify::new(), Mutex::default());
-        Self { gate, grant, deadline, requests_left, bytes_left, watcher, granted, stopped, seen }
+        Self { gate, grant, user: None, deadline, requests_left, bytes_left, watcher, granted, stopped, seen }
+    }
+
+    /// The same for a call of a user: with that user's tokens, and with no others.
+    #[must_use]
+    pub fn of(self, user: Option<Arc<User>>) -> Self {
+        Self { user, ..self }
     }
 
     /// What the call did, and what was refused to it: for the record and for the person.

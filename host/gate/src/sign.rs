@@ -9,8 +9,10 @@ use hotcell_protocol::Method;
 use hotcell_protocol::Refusal;
 use hotcell_vault::AuthError;
 use hotcell_vault::AuthStore;
+use hotcell_vault::Id;
 use hotcell_vault::Reason;
 use hotcell_vault::Token;
+use hotcell_vault::User;
 use http::HeaderMap;
 use http::HeaderValue;
 use http::header;
@@ -32,12 +34,14 @@ pub(crate) struct Signed {
     _made: (),
 }
 
-/// Adds what the host adds: the service's fixed headers and, where a scope says so, the credential.
+/// Adds what the host adds: the service's fixed headers and, where a scope says so, the credential. That of this user, if the call
+/// is one's: a user without one is refused, and never gets another's.
 /// Returns the token too, if one was used: for the case that the server does not take it.
 pub(crate) async fn sign(
     services: &Services,
     store: Option<&AuthStore>,
     allowed: Allowed,
+    user: Option<&User>,
 ) -> Result<(Signed, Option<Arc<Token>>), Refusal> {
     let Allowed { method, target, headers, body, terms, .. } = allowed;
     let mut headers = headers.into_map();
@@ -57,8 +61,9 @@ pub(crate) async fn sign(
                     "use an https origin",
                 ));
             }
-            refuse_if_changed(services, store, name, scope)?;
-            let (value, token) = credential(store, name, scope, &service.prefix).await?;
+            let id = Id::from((name.as_str(), user));
+            refuse_if_changed(services, store, id, scope)?;
+            let (value, token) = credential(store, id, scope, &service.prefix).await?;
             headers.insert(&service.header, value);
             used = Some(token);
             if headers.get_all(&service.header).iter().count() != 1 {
@@ -70,41 +75,34 @@ pub(crate) async fn sign(
 }
 
 /// A token is for the service that a person meant. Whoever changes what stands behind the name gets none (threat I9).
-fn refuse_if_changed(
-    services: &Services,
-    store: Option<&AuthStore>,
-    service: &str,
-    scope: &str,
-) -> Result<(), Refusal> {
-    let bound = store.and_then(|store| store.cached_metadata(service)).and_then(|metadata| metadata.bound);
-    if bound.is_none() || bound == services.fingerprint(service) {
+fn refuse_if_changed(services: &Services, store: Option<&AuthStore>, id: Id<'_>, scope: &str) -> Result<(), Refusal> {
+    let bound = store.and_then(|store| store.cached_metadata(id)).and_then(|metadata| metadata.bound);
+    if bound.is_none() || bound == services.fingerprint(id.service) {
         return Ok(());
     }
-    Err(Refusal::from(AuthError::AuthenticationRequired {
-        service: service.to_owned(),
+    Err(required(id, scope, Reason::Changed))
+}
+
+fn required(id: Id<'_>, scope: &str, reason: Reason) -> Refusal {
+    Refusal::from(AuthError::AuthenticationRequired {
+        service: id.service.to_owned(),
         account: None,
+        user: id.user.cloned().map(Box::new),
         scope: Some(scope.to_owned()),
-        reason: Reason::Changed,
-    }))
+        reason,
+    })
 }
 
 /// The header's value, marked sensitive: HTTP libraries do not log it, and no compressing header table keeps it (threats F2, G1).
 async fn credential(
     store: Option<&AuthStore>,
-    service: &str,
+    id: Id<'_>,
     scope: &str,
     prefix: &str,
 ) -> Result<(HeaderValue, Arc<Token>), Refusal> {
     let token = match store {
-        Some(store) => store.get_token(service, Some(scope)).await?,
-        None => {
-            return Err(Refusal::from(AuthError::AuthenticationRequired {
-                service: service.to_owned(),
-                account: None,
-                scope: Some(scope.to_owned()),
-                reason: Reason::NotSignedIn,
-            }));
-        }
+        Some(store) => store.get_token(id, Some(scope)).await?,
+        None => return Err(required(id, scope, Reason::NotSignedIn)),
     };
     let text = Zeroizing::new([prefix, token.access().expose()].concat());
     let mut value =

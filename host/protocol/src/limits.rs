@@ -157,6 +157,24 @@ pub const MCP_SIGN_IN_CONNECTIONS: usize = 64;
 pub const MCP_SIGN_IN_CONNECTION: Duration = Duration::from_secs(31 * 60);
 /// Time for a form to arrive.
 pub const MCP_SIGN_IN_FORM: Duration = Duration::from_secs(10);
+/// Bytes of a user's access token (a JWT). Servers make 1 to 4 KiB; whoever sends more is no user.
+pub const MCP_TOKEN_BYTES: usize = 8 * KIB;
+/// How far the clocks of the authorisation server and of this machine may be apart, where a token says from when it is good.
+pub const MCP_CLOCK_SKEW: Duration = Duration::from_secs(30);
+/// How long the authorisation server's keys are used before they are fetched again: a key that was taken out is used no longer.
+pub const MCP_KEYS_FRESH: Duration = Duration::from_secs(300);
+/// How long they are used at most, while the server cannot be reached.
+pub const MCP_KEYS_KEPT: Duration = Duration::from_secs(3_600);
+/// How often they are fetched at most, whatever keys strangers name.
+pub const MCP_KEYS_EVERY: Duration = Duration::from_secs(5);
+/// Time to fetch them in.
+pub const MCP_KEYS_TIME: Duration = Duration::from_secs(10);
+/// Requests of one user that are being answered: half of the connections, so that one user does not take all.
+pub const MCP_REQUESTS_OF_A_USER: usize = MCP_CONNECTIONS / 2;
+/// Sessions of one user at one time.
+pub const MCP_SESSIONS_OF_A_USER: usize = 32;
+/// Pages that ask one user to sign in, at one time.
+pub const MCP_SIGN_INS_OF_A_USER: usize = 4;
 /// How often the grants are looked at for changes: one `stat` each time.
 pub const MCP_CHANGES_EVERY: Duration = Duration::from_millis(500);
 

@@ -211,6 +211,9 @@ pub struct Audit {
     /// Only this tool
     #[arg(long, value_name = "TOOL")]
     pub tool: Option<String>,
+    /// Only calls of this user, by the subject that its tokens name
+    #[arg(long, value_name = "SUBJECT")]
+    pub user: Option<String>,
     /// Only this call, by its whole id
     #[arg(long, value_name = "ID")]
     pub call: Option<String>,

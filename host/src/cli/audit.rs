@@ -47,7 +47,9 @@ fn wanted(line: &str, args: &args::Audit) -> bool {
     let is = |field: &str, wanted: &Option<String>| {
         wanted.as_deref().is_none_or(|wanted| value.get(field).and_then(Value::as_str) == Some(wanted))
     };
+    let user = value.pointer("/user/subject").and_then(Value::as_str);
     is("tool", &args.tool)
+        && args.user.as_deref().is_none_or(|wanted| user == Some(wanted))
         && is("call", &args.call)
         && (!args.denied || value.get("refused").is_some_and(|refused| !refused.is_null()))
 }
@@ -82,7 +84,10 @@ fn row(line: &str) -> Vec<String> {
     let is_request = value.get("event").is_some_and(|event| event == "request");
     let what = match is_request {
         true => format!("  {} {}", text("method"), [text("service"), text("scope")].join("/").trim_matches('/')),
-        false => format!("{}.{}", text("tool"), text("action")),
+        false => match value.pointer("/user/subject").and_then(Value::as_str) {
+            Some(user) => format!("{}.{}, {}", text("tool"), text("action"), visible(user)),
+            None => format!("{}.{}", text("tool"), text("action")),
+        },
     };
     let ended = match (value.get("refused"), is_request) {
         (Some(Value::String(code)), _) => visible(code),
@@ -101,7 +106,15 @@ mod tests {
     const CALL: &str = r#"{"at":"2026-11-24T10:11:12.5Z","call":"0123456789","tool":"t","action":"a","event":"call","verdict":"refused","refused":"guest-trapped","ms":9}"#;
 
     fn args(denied: bool, tool: Option<&str>) -> args::Audit {
-        args::Audit { follow: false, json: false, denied, tool: tool.map(str::to_owned), call: None, last: 50 }
+        args::Audit {
+            follow: false,
+            json: false,
+            denied,
+            tool: tool.map(str::to_owned),
+            user: None,
+            call: None,
+            last: 50,
+        }
     }
 
     #[test]
@@ -111,6 +124,10 @@ mod tests {
             ["2026-11-24 10:11:12", "01234567", "  GET github/read", "200", "https://a.example GET /x", "7"]
         );
         assert_eq!(row(CALL), ["2026-11-24 10:11:12", "01234567", "t.a", "guest-trapped", "", "9"]);
+        let of_user = CALL.replace("\"tool\"", "\"user\":{\"issuer\":\"i\",\"subject\":\"ada\"},\"tool\"");
+        assert_eq!(row(&of_user)[2], "t.a, ada");
+        let ada = args::Audit { user: Some("ada".into()), ..args(false, None) };
+        assert!(wanted(&of_user, &ada) && !wanted(CALL, &ada));
         assert_eq!(row("{torn").len(), 6);
     }
 

@@ -1,5 +1,6 @@
 //! `hotcell doctor`: does everything work that Hotcell stands on, and which walls stand?
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use hotcell_protocol::Refusal;
@@ -76,7 +77,23 @@ fn of_host(host: &Host) -> Vec<Finding> {
             format!("{} set up; something is still to be written for {}", services.len(), names.join(", "))
         }
     };
-    vec![of("credential store", store), good("services", services), of("tools", tools(host))]
+    vec![
+        of("credential store", store),
+        good("agents over HTTP", agents(host)),
+        good("services", services),
+        of("tools", tools(host)),
+    ]
+}
+
+/// Who may call over HTTP.
+fn agents(host: &Host) -> String {
+    let Some(authorization) = &host.serve().authorization else {
+        return "one user, with the bearer token of hotcell serve --http".into();
+    };
+    let accounts = host.store().ok().flatten().and_then(|store| store.metadata().ok()).unwrap_or_default();
+    let users: BTreeSet<_> = accounts.iter().filter_map(|held| held.user.as_ref()).collect();
+    let (issuer, resource) = (authorization.issuer.as_str(), &authorization.written);
+    format!("users of {issuer}, at {resource}; {} of them have tokens of services", users.len())
 }
 
 /// What stands around a guest that broke out of the first wall.

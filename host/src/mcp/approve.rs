@@ -2,6 +2,7 @@
 //! tool by digest, this action and these arguments, and it counts once (threat J4).
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::Instant;
@@ -11,6 +12,7 @@ use hotcell_protocol::Digest;
 use hotcell_protocol::Refusal;
 use hotcell_protocol::limits;
 use hotcell_protocol::text;
+use hotcell_vault::User;
 use rmcp::RoleServer;
 use rmcp::model::CallToolRequestParams;
 use rmcp::model::ElicitRequest;
@@ -48,11 +50,15 @@ pub(super) enum Approval {
     Ask(Box<InputRequiredResult>),
 }
 
+/// States that came back, and when.
+type Used = HashMap<Vec<u8>, Instant>;
+
 /// Makes and checks approvals. The key lives as long as the process: no approval outlives a restart.
 pub(super) struct Approvals {
     codec: RequestStateCodec,
     /// The random part of each state that came back, for as long as it would open.
-    used: Mutex<HashMap<Vec<u8>, Instant>>,
+    /// Of each user by themselves: one who gives many takes no other's place.
+    used: Mutex<HashMap<Option<Arc<User>>, Used>>,
 }
 
 impl Approvals {
@@ -74,6 +80,7 @@ impl Approvals {
         &self,
         policy: Writes,
         dish: &Dish,
+        user: Option<&Arc<User>>,
         asked: &CallToolRequestParams,
         arguments: &Value,
         context: &RequestContext<RoleServer>,
@@ -82,7 +89,7 @@ impl Approvals {
             _ if !dish.writes => return Ok(Approval::Given),
             Writes::Allow => return Ok(Approval::Given),
             Writes::Deny => return Err(denied()),
-            Writes::Ask if !can_ask(context) => return Err(cannot_ask(dish)),
+            Writes::Ask if !can_ask(context) => return Err(cannot_ask(dish, user.is_some())),
             Writes::Ask => {}
         }
         if !is_stateless(context) {
@@ -90,9 +97,9 @@ impl Approvals {
             let answer = context.peer.create_elicitation_with_timeout(question, Some(limits::MCP_APPROVAL)).await;
             return read(&answer.map_err(|_| said_no())?);
         }
-        let bound = bound(dish, arguments);
+        let bound = bound(dish, user, arguments);
         let Some(state) = &asked.request_state else { return self.ask(dish, arguments, &bound) };
-        self.once(state, &bound)?;
+        self.once(state, user, &bound)?;
         let answer = asked.input_responses.as_ref().and_then(|answers| answers.get(QUESTION)).cloned();
         read(&serde_json::from_value(answer.unwrap_or_default()).map_err(|_| said_no())?)
     }
@@ -106,26 +113,31 @@ impl Approvals {
     }
 
     /// Lets a state through that is ours, for just this call, not too old, and not seen before.
-    fn once(&self, state: &str, bound: &[u8]) -> Result<(), Refusal> {
+    fn once(&self, state: &str, user: Option<&Arc<User>>, bound: &[u8]) -> Result<(), Refusal> {
         // Not the text: the same state could be spelled in two ways.
         let nonce = self.codec.open_with(state, bound).map_err(|_| not_this_call())?;
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-        used.retain(|_, at| at.elapsed() < limits::MCP_APPROVAL * 2);
-        if used.len() >= limits::MCP_APPROVALS && !used.contains_key(&nonce) {
+        used.retain(|_, own| {
+            own.retain(|_, at| at.elapsed() < limits::MCP_APPROVAL * 2);
+            !own.is_empty()
+        });
+        let own = used.entry(user.cloned()).or_default();
+        if own.len() >= limits::MCP_APPROVALS && !own.contains_key(&nonce) {
             let hint = "wait some minutes, then call again";
             return Err(Refusal::new(Code::TooManyRequests, "too many approvals were given in a short time", hint));
         }
-        match used.insert(nonce, Instant::now()) {
+        match own.insert(nonce, Instant::now()) {
             None => Ok(()),
             Some(_) => Err(not_this_call()),
         }
     }
 }
 
-/// What an approval is for: what runs, which action, which arguments.
-pub(super) fn bound(dish: &Dish, arguments: &Value) -> Vec<u8> {
+/// What an approval is for: whose call, what runs, which action, which arguments. No other user's state opens with it.
+pub(super) fn bound(dish: &Dish, user: Option<&Arc<User>>, arguments: &Value) -> Vec<u8> {
     let arguments = Digest::of(canonical(arguments).to_string().as_bytes());
-    format!("{}\0{}\0{arguments}", dish.granted.digest, dish.action.name).into_bytes()
+    let user = user.map(|user| user.account()).unwrap_or_default();
+    format!("{user}\0{}\0{}\0{arguments}", dish.granted.digest, dish.action.name).into_bytes()
 }
 
 /// The same value with its fields in the order of their names: spellings that differ in order alone are one.
@@ -188,14 +200,19 @@ fn denied() -> Refusal {
     Refusal::new(Code::NotApproved, "this server runs no action that may change something", hint)
 }
 
-fn cannot_ask(dish: &Dish) -> Refusal {
+fn cannot_ask(dish: &Dish, of_a_user: bool) -> Refusal {
     let (tool, action) = (&dish.granted.name, &dish.action.name);
     Refusal::new(
         Code::NotApproved,
         format!("{action} may change something, and this client cannot ask a person (it has no form elicitation)"),
-        format!(
-            "a person can run it: hotcell call {tool} {action}; or the operator sets writes = \"allow\" under [serve] in config.toml"
-        ),
+        match of_a_user {
+            true => {
+                "use a client that asks; or the operator sets writes = \"allow\" under [serve] in config.toml".into()
+            }
+            false => format!(
+                "a person can run it: hotcell call {tool} {action}; or the operator sets writes = \"allow\" under [serve] in config.toml"
+            ),
+        },
     )
 }
 
@@ -219,12 +236,12 @@ mod tests {
             approvals.codec.seal_with(&*random::bytes::<32>().unwrap(), &options)
         };
         let state = seal(b"this");
-        assert_eq!(approvals.once(&state, b"that").unwrap_err().code, Code::NotApproved);
-        approvals.once(&state, b"this").unwrap();
-        assert_eq!(approvals.once(&state, b"this").unwrap_err().code, Code::NotApproved);
+        assert_eq!(approvals.once(&state, None, b"that").unwrap_err().code, Code::NotApproved);
+        approvals.once(&state, None, b"this").unwrap();
+        assert_eq!(approvals.once(&state, None, b"this").unwrap_err().code, Code::NotApproved);
         let other = Approvals::new().unwrap();
-        assert!(other.once(&seal(b"this"), b"this").is_err(), "another process's");
-        assert!(approvals.once("rs1.forged.forged", b"this").is_err());
+        assert!(other.once(&seal(b"this"), None, b"this").is_err(), "another process's");
+        assert!(approvals.once("rs1.forged.forged", None, b"this").is_err());
     }
 
     #[test]

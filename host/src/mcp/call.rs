@@ -8,6 +8,7 @@ use hotcell_protocol::LogLine;
 use hotcell_protocol::Progress;
 use hotcell_protocol::Refusal;
 use hotcell_sandbox::values;
+use hotcell_vault::User;
 use rmcp::ErrorData;
 use rmcp::RoleServer;
 use rmcp::model::CallToolRequestParams;
@@ -24,6 +25,7 @@ use super::approve::Approval;
 use super::menu::Dish;
 use super::signin;
 use super::signin::Offer;
+use super::users;
 use crate::Called;
 use crate::Request;
 use crate::Watcher;
@@ -47,6 +49,11 @@ pub(super) async fn call_tool(
         Ok(menu) => menu,
         Err(refusal) => return Ok(answer::refused(&refusal).into()),
     };
+    let user = match users::user_of(&context, shared.users) {
+        Ok(user) => user,
+        Err(refusal) => return Ok(answer::refused(&refusal).into()),
+    };
+    let user = user.as_ref();
     let Some(dish) = menu.find(&asked.name) else {
         return Err(ErrorData::invalid_params("there is no tool of this name: tools/list has them all", None));
     };
@@ -54,7 +61,7 @@ pub(super) async fn call_tool(
     let Ok(_place) = shared.places.try_acquire() else { return Ok(answer::refused(&busy()).into()) };
     let arguments = Value::Object(asked.arguments.take().unwrap_or_default());
     tokio::select! {
-        answered = answered(shared, &dish, asked, arguments, &context) => answered,
+        answered = answered(shared, &dish, user, asked, arguments, &context) => answered,
         () = context.ct.cancelled() => Err(ErrorData::internal_error("the client cancelled this call", None)),
     }
 }
@@ -63,18 +70,19 @@ pub(super) async fn call_tool(
 async fn answered(
     shared: &Arc<Shared>,
     dish: &Dish,
+    user: Option<&Arc<User>>,
     asked: CallToolRequestParams,
     arguments: Value,
     context: &RequestContext<RoleServer>,
 ) -> Result<CallToolResponse, ErrorData> {
-    let bound = signin::binding(dish, &arguments, context);
-    let called = match approved_and_run(shared, dish, asked, arguments, context).await {
+    let bound = signin::binding(dish, user, &arguments, context);
+    let called = match approved_and_run(shared, dish, user, asked, arguments, context).await {
         Ok(Ran::Called(called)) => called,
         Ok(Ran::Ask(question)) => return Ok(CallToolResponse::InputRequired(*question)),
         Err(refusal) => return Ok(answer::refused(&refusal).into()),
     };
     let offered = match bound {
-        Some(bound) => shared.sign_ins.offer(dish, &called, &bound, context).await,
+        Some(bound) => shared.sign_ins.offer(dish, user, &called, &bound, context).await,
         None => None,
     };
     match offered {
@@ -95,16 +103,17 @@ enum Ran {
 async fn approved_and_run(
     shared: &Arc<Shared>,
     dish: &Dish,
+    user: Option<&Arc<User>>,
     mut asked: CallToolRequestParams,
     arguments: Value,
     context: &RequestContext<RoleServer>,
 ) -> Result<Ran, Refusal> {
     let host = &shared.host;
-    match shared.sign_ins.back(dish, &mut asked, &arguments).await {
+    match shared.sign_ins.back(dish, user, &mut asked, &arguments).await {
         Ok(None) => {}
         Ok(Some(question)) => return Ok(Ran::Ask(question)),
         Err(refusal) => {
-            call::record_refused(host, &dish.granted, &dish.action.name, &refusal)?;
+            call::record_refused(host, &dish.granted, user, &dish.action.name, &refusal)?;
             return Err(refusal);
         }
     }
@@ -112,24 +121,25 @@ async fn approved_and_run(
         // Nobody should be asked about a call that cannot run.
         values::arguments(&dish.action, &arguments)?;
     }
-    let approval = shared.approvals.decide(host.serve().writes, dish, &asked, &arguments, context).await;
+    let approval = shared.approvals.decide(host.serve().writes, dish, user, &asked, &arguments, context).await;
     match approval {
         Ok(Approval::Given) => {}
         Ok(Approval::Ask(question)) => return Ok(Ran::Ask(question)),
         Err(refusal) => {
-            call::record_refused(host, &dish.granted, &dish.action.name, &refusal)?;
+            call::record_refused(host, &dish.granted, user, &dish.action.name, &refusal)?;
             return Err(refusal);
         }
     }
     if dish.writes {
         still_granted(shared, dish)?;
     }
-    run(shared, dish, arguments, context).await.map(|called| Ran::Called(Box::new(called)))
+    run(shared, dish, user, arguments, context).await.map(|called| Ran::Called(Box::new(called)))
 }
 
 async fn run(
     shared: &Arc<Shared>,
     dish: &Dish,
+    user: Option<&Arc<User>>,
     arguments: Value,
     context: &RequestContext<RoleServer>,
 ) -> Result<Called, Refusal> {
@@ -139,7 +149,7 @@ async fn run(
     let deadline = wanted.map(|wanted| wanted.min(host.limits().deadline));
     let request = Request { tool: dish.granted.name.clone(), action: dish.action.name.clone(), arguments, deadline };
     let (reports, sent) = mpsc::channel(WAITING_REPORTS);
-    let calling = call::call_granted(host, &dish.granted, request, Arc::new(Reports(reports)));
+    let calling = call::call_granted(host, &dish.granted, user, request, Arc::new(Reports(reports)));
     // The sender ends with the call, so both are over together.
     let (called, ()) = tokio::join!(calling, send_reports(sent, context));
     called

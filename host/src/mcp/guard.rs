@@ -16,6 +16,8 @@ use axum::response::IntoResponse as _;
 use axum::response::Response;
 
 use super::bearer::Bearer;
+use super::users::Caller;
+use crate::config::Authorization;
 use crate::config::Serve;
 
 /// The names of a server.
@@ -37,6 +39,8 @@ impl Names {
         let mut origins: Vec<_> = hosts.iter().map(|host| format!("http://{host}")).collect();
         origins.extend(config.origins.iter().map(|origin| origin.to_ascii_lowercase()));
         hosts.extend(config.hosts.iter().map(|host| host.to_ascii_lowercase()));
+        // Clients ask for the resource under its own name.
+        hosts.extend(config.authorization.iter().map(Authorization::host));
         Self { hosts, origins }
     }
 
@@ -66,10 +70,12 @@ pub(super) async fn named(State(names): State<Arc<Names>>, request: Request, nex
 }
 
 /// Lets in what carries the token.
-pub(super) async fn with_token(State(bearer): State<Bearer>, request: Request, next: Next) -> Response {
+pub(super) async fn with_token(State(bearer): State<Bearer>, mut request: Request, next: Next) -> Response {
     let mut values = request.headers().get_all(header::AUTHORIZATION).iter();
     let admitted = values.next().is_some_and(|value| bearer.admits(value.as_bytes())) && values.next().is_none();
     if admitted {
+        request.headers_mut().remove(header::AUTHORIZATION);
+        request.extensions_mut().insert(Caller(None));
         return next.run(request).await;
     }
     let challenge = [(header::WWW_AUTHENTICATE, "Bearer")];

@@ -1,16 +1,14 @@
-//! MCP over streamable HTTP: one address, one bearer token, limits on everything that a stranger can make us hold.
+//! MCP over streamable HTTP: one address, one bearer token or the tokens of users, limits on everything that a stranger can make us hold.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Json;
 use axum::Router;
-use axum::extract::Request;
 use axum::extract::State;
-use axum::http::Method;
 use axum::http::StatusCode;
 use axum::middleware;
-use axum::middleware::Next;
 use axum::response::IntoResponse as _;
 use axum::response::Response;
 use axum::routing::get;
@@ -24,7 +22,6 @@ use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use rmcp::transport::StreamableHttpServerConfig;
 use rmcp::transport::StreamableHttpService;
-use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -33,6 +30,9 @@ use super::Server;
 pub(crate) use super::bearer::Bearer;
 use super::guard;
 use super::guard::Names;
+use super::users;
+use super::users::Sessions;
+pub(crate) use super::users::Users;
 use crate::config::Serve;
 use crate::stop::stopped;
 
@@ -42,6 +42,15 @@ const PATH: &str = "/mcp";
 const HEAD_BYTES: usize = 32 * 1024;
 /// How long to wait when the system has no connection to give: too many open files pass.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
+
+/// Who is let in: one kind of authentication at a time.
+#[derive(Clone)]
+pub(crate) enum Authentication {
+    /// Who has the one token; all calls are the operator's.
+    Bearer(Bearer),
+    /// Who shows a token of the operator's authorisation server; each call is its user's.
+    Users(Arc<Users>),
+}
 
 /// A bound address, not yet served.
 pub(crate) struct Listening {
@@ -56,11 +65,15 @@ impl Listening {
     /// # Errors
     /// [`Code::BadConfig`] for an address beyond loopback of which the operator wrote nothing, and for one that cannot be had.
     pub(crate) async fn bind(address: SocketAddr, config: &Serve) -> Result<Self, Refusal> {
-        if !address.ip().is_loopback() && config.hosts.is_empty() {
+        if !address.ip().is_loopback() && config.hosts.is_empty() && config.authorization.is_none() {
             return Err(Refusal::new(
                 Code::BadConfig,
-                format!("{address} can be reached from other machines, and the operator names no host for that"),
-                "bind 127.0.0.1, or write hosts = [\"NAME\"] under [serve] in config.toml and put a TLS proxy before it",
+                format!(
+                    "{address} can be reached from other machines, and the operator says neither who its users are nor under \
+                     which name it is reached"
+                ),
+                "bind 127.0.0.1; or write [serve.authorization] in config.toml, so that each caller is a user (docs/users.md), \
+                 or hosts = [\"NAME\"] under [serve] for one user with the bearer token; and put a TLS proxy before it",
             ));
         }
         let taken = |error: std::io::Error| {
@@ -80,9 +93,9 @@ impl Listening {
     ///
     /// # Errors
     /// None today; a failed connection is its client's matter.
-    pub(crate) async fn serve(self, server: Server, bearer: Bearer) -> Result<(), Refusal> {
+    pub(crate) async fn serve(self, server: Server, who: Authentication) -> Result<(), Refusal> {
         let stop = CancellationToken::new();
-        let app = app(server.clone(), bearer, self.names, stop.clone());
+        let app = app(server.clone(), who, self.names, stop.clone());
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new()).header_read_timeout(limits::MCP_HEAD_TIMEOUT).max_buf_size(HEAD_BYTES);
         let places = Arc::new(Semaphore::new(limits::MCP_CONNECTIONS));
@@ -117,32 +130,28 @@ impl Listening {
     }
 }
 
-fn app(server: Server, bearer: Bearer, names: Names, stop: CancellationToken) -> Router {
-    let mut sessions = LocalSessionManager::default();
-    sessions.session_config.keep_alive = Some(limits::MCP_SESSION_IDLE);
-    let sessions = Arc::new(sessions);
+fn app(server: Server, who: Authentication, names: Names, stop: CancellationToken) -> Router {
     let config = StreamableHttpServerConfig::default()
         .with_allowed_hosts(names.hosts().iter().cloned())
         .with_max_request_body_bytes(limits::MCP_MESSAGE_BYTES)
         .with_cancellation_token(stop);
     let own = server.clone();
-    let mcp = StreamableHttpService::new(move || Ok(own.clone()), Arc::clone(&sessions), config);
-    Router::new()
-        .route_service(PATH, mcp)
-        .layer(middleware::from_fn_with_state(sessions, not_too_many))
-        .layer(middleware::from_fn_with_state(bearer, guard::with_token))
-        .route("/healthz", get(async || "ok\n"))
+    let mcp = StreamableHttpService::new(move || Ok(own.clone()), Arc::new(Sessions::new()), config);
+    // A resource's path may have segments that an older axum took for patterns.
+    let mcp = Router::new().without_v07_checks().route_service(PATH, mcp).layer(middleware::from_fn(users::own));
+    let mcp = match who {
+        Authentication::Bearer(bearer) => mcp.layer(middleware::from_fn_with_state(bearer, guard::with_token)),
+        Authentication::Users(users) => {
+            let guarded = mcp.layer(middleware::from_fn_with_state(Arc::clone(&users), users::with_user));
+            users.metadata_paths(PATH).iter().fold(guarded, |app, path| {
+                let metadata = users.metadata();
+                app.route(path, get(async move || Json(metadata)))
+            })
+        }
+    };
+    mcp.route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready).with_state(server))
         .layer(middleware::from_fn_with_state(Arc::new(names), guard::named))
-}
-
-/// Refuses new sessions beyond the limit. Only clients before 2026-07-28 have sessions.
-async fn not_too_many(State(sessions): State<Arc<LocalSessionManager>>, request: Request, next: Next) -> Response {
-    let opens = request.method() == Method::POST && !request.headers().contains_key("mcp-session-id");
-    if opens && sessions.sessions.read().await.len() >= limits::MCP_SESSIONS {
-        return (StatusCode::SERVICE_UNAVAILABLE, "too many sessions: end some, or wait\n").into_response();
-    }
-    next.run(request).await
 }
 
 /// Whether the grants can be read.

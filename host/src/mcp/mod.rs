@@ -21,6 +21,7 @@ mod names;
 mod schema;
 mod signin;
 pub(crate) mod stdio;
+mod users;
 
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -72,6 +73,8 @@ pub(crate) struct Shared {
     sign_ins: SignIns,
     changes: Changes,
     places: Semaphore,
+    /// Whether each call is a user's.
+    users: bool,
     /// Held while something is compiled or described: one at a time, or a thousand first calls would compile a thousand times.
     /// The work itself holds it: a call that is cancelled meanwhile does not let the next one begin beside it.
     slow: Arc<tokio::sync::Mutex<()>>,
@@ -87,6 +90,18 @@ impl Server {
     /// # Errors
     /// [`hotcell_protocol::Code::Internal`] without random numbers.
     pub(crate) fn new(host: Host) -> Result<Self, Refusal> {
+        Self::of(host, false)
+    }
+
+    /// A server whose calls are users': one that does not say whose it is does not run.
+    ///
+    /// # Errors
+    /// As [`Server::new`].
+    pub(crate) fn of_users(host: Host) -> Result<Self, Refusal> {
+        Self::of(host, true)
+    }
+
+    fn of(host: Host, users: bool) -> Result<Self, Refusal> {
         let host = Arc::new(host);
         say_walls(Arc::clone(&host));
         Ok(Self(Arc::new(Shared {
@@ -96,6 +111,7 @@ impl Server {
             menu: Mutex::default(),
             approvals: Approvals::new()?,
             places: Semaphore::new(limits::MCP_CALLS),
+            users,
             slow: Arc::default(),
         })))
     }

@@ -11,6 +11,7 @@ use crate::issuer::RefreshError;
 use crate::key::Backend;
 use crate::name::BadName;
 use crate::secret::BadToken;
+use crate::user::User;
 
 /// Why there is no token.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -22,6 +23,8 @@ pub enum AuthError {
         service: String,
         /// The account, if one was named.
         account: Option<String>,
+        /// The user whose account it is, if it is one's.
+        user: Option<Box<User>>,
         /// The scope that was wanted, if any.
         scope: Option<String>,
         /// Why.
@@ -32,6 +35,8 @@ pub enum AuthError {
     InsufficientScope {
         /// The service.
         service: String,
+        /// The user whose account it is, if it is one's.
+        user: Option<Box<User>>,
         /// The scope that was wanted.
         missing: String,
         /// The scopes that the token has.
@@ -163,22 +168,24 @@ impl From<AuthError> for Refusal {
     fn from(error: AuthError) -> Self {
         let message = error.to_string();
         match error {
-            AuthError::AuthenticationRequired { service, account, scope, .. } => {
-                let account = account.map(|account| format!(" --account {account}")).unwrap_or_default();
+            AuthError::AuthenticationRequired { service, account, user, scope, .. } => {
+                let account = option(account.as_deref(), user.as_deref());
                 let scope = scope.map(|scope| format!(" --scope {scope}")).unwrap_or_default();
+                let sign_in = if user.is_some() { "the operator of this host runs" } else { "sign in" };
                 let hint = format!(
-                    "sign in: hotcell auth signin {service}{account}, or hotcell auth set {service}{account}{scope}"
+                    "{sign_in}: hotcell auth signin {service}{account}, or hotcell auth set {service}{account}{scope}"
                 );
                 Self::new(Code::NeedsLogin, message, hint)
             }
             AuthError::Refresh { service, kind } => Self::new(Code::RefreshFailed, message, retry_hint(&service, kind)),
-            AuthError::InsufficientScope { service, missing, mut held } => {
+            AuthError::InsufficientScope { service, user, missing, mut held } => {
                 held.push(missing);
                 held.sort();
                 let scopes: String = held.iter().map(|scope| format!(" --scope {scope}")).collect();
+                let user = option(None, user.as_deref());
                 let hint = format!(
-                    "sign in for more: hotcell auth signin {service}{scopes}; or get a token that has it, then: hotcell auth \
-                     set {service}{scopes}"
+                    "sign in for more: hotcell auth signin {service}{user}{scopes}; or get a token that has it, then: hotcell \
+                     auth set {service}{user}{scopes}"
                 );
                 Self::new(Code::InsufficientScope, message, hint)
             }
@@ -188,6 +195,15 @@ impl From<AuthError> for Refusal {
                 Self::new(Code::BadArguments, message, "paste the token alone, without quotes or `Bearer`")
             }
         }
+    }
+}
+
+/// Whose token it is, as an option of the command line.
+fn option(account: Option<&str>, user: Option<&User>) -> String {
+    match (account, user) {
+        (_, Some(user)) => format!(" {user}"),
+        (Some(account), None) => format!(" --account {account}"),
+        (None, None) => String::new(),
     }
 }
 
@@ -207,6 +223,7 @@ pub(crate) fn required(id: Id<'_>, scope: Option<&str>, reason: Reason) -> AuthE
     AuthError::AuthenticationRequired {
         service: id.service.to_owned(),
         account: id.account.map(str::to_owned),
+        user: id.user.cloned().map(Box::new),
         scope: scope.map(str::to_owned),
         reason,
     }

@@ -2,30 +2,38 @@
 
 use crate::error::AuthError;
 use crate::name::check_name;
+use crate::user;
+use crate::user::User;
 
 /// The account where none is named and none was chosen.
 pub(crate) const DEFAULT_ACCOUNT: &str = "default";
 
-/// Which token is meant. From `"github"`: the service's default account. From `("github", "work")`: this account.
+/// Which token is meant. From `"github"`: the service's default account. From `("github", "work")`: this account. From
+/// `("github", &user)`: this user's, which is never the default one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Id<'a> {
     /// The service.
     pub service: &'a str,
     /// The account; `None` for the default one.
     pub account: Option<&'a str>,
+    /// The user whose account it is; `None` for those of whoever runs the host.
+    pub user: Option<&'a User>,
 }
 
 impl<'a> Id<'a> {
     /// Refuses what is no name of a service or an account.
     pub(crate) fn check(self) -> Result<(), AuthError> {
         check_name("service", self.service)?;
-        self.account.map_or(Ok(()), |account| check_name("account", account))
+        match self.account {
+            Some(account) if !user::is_name(account) => check_name("account", account),
+            _ => Ok(()),
+        }
     }
 }
 
 impl<'a> From<&'a str> for Id<'a> {
     fn from(service: &'a str) -> Self {
-        Self { service, account: None }
+        Self { service, account: None, user: None }
     }
 }
 
@@ -37,13 +45,26 @@ impl<'a> From<&'a String> for Id<'a> {
 
 impl<'a> From<(&'a str, &'a str)> for Id<'a> {
     fn from((service, account): (&'a str, &'a str)) -> Self {
-        Self { service, account: Some(account) }
+        (service, Some(account)).into()
     }
 }
 
 impl<'a> From<(&'a str, Option<&'a str>)> for Id<'a> {
     fn from((service, account): (&'a str, Option<&'a str>)) -> Self {
-        Self { service, account }
+        Self { service, account, user: None }
+    }
+}
+
+impl<'a> From<(&'a str, &'a User)> for Id<'a> {
+    fn from((service, user): (&'a str, &'a User)) -> Self {
+        Self { service, account: Some(user.account()), user: Some(user) }
+    }
+}
+
+/// A user's where there is one.
+impl<'a> From<(&'a str, Option<&'a User>)> for Id<'a> {
+    fn from((service, user): (&'a str, Option<&'a User>)) -> Self {
+        user.map_or_else(|| service.into(), |user| (service, user).into())
     }
 }
 

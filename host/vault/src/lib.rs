@@ -54,6 +54,7 @@ mod sign_out;
 mod snapshot;
 mod store;
 mod token;
+mod user;
 
 pub use clock::Clock;
 pub use clock::SystemClock;
@@ -76,3 +77,5 @@ pub use secret::Secret;
 pub use store::AuthStore;
 pub use token::NewToken;
 pub use token::Token;
+pub use user::User;
+pub use user::is_users_account;

@@ -27,6 +27,9 @@ pub struct Metadata {
     pub service: String,
     /// The account.
     pub account: String,
+    /// The user whose account it is, as the authorisation server of agents names them; `None` for those of whoever runs the
+    /// host.
+    pub user: Option<String>,
     /// Whether this account is meant where none is named.
     pub is_default: bool,
     /// What the server calls the account, if it said.
@@ -152,6 +155,8 @@ pub(crate) struct Meta {
     pub(crate) issuer: Option<String>,
     #[serde(default)]
     pub(crate) bound: Option<String>,
+    #[serde(default)]
+    pub(crate) user: Option<String>,
     pub(crate) display_account: Option<String>,
     pub(crate) intent: Option<Intent>,
     /// A request was sent whose answer nobody knows: the server may have taken the refresh token for used.
@@ -186,6 +191,7 @@ impl Meta {
             token_epoch: 0,
             issuer: None,
             bound: None,
+            user: None,
             display_account: None,
             intent: None,
             uncertain: false,

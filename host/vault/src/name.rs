@@ -31,7 +31,7 @@ pub(crate) fn check_scope(scope: &str) -> Result<(), AuthError> {
     Err(bad("scope", scope, "use visible ASCII without spaces, quotes and backslashes (RFC 6749 section 3.3)"))
 }
 
-fn bad(what: &'static str, name: &str, form: &'static str) -> AuthError {
+pub(crate) fn bad(what: &'static str, name: &str, form: &'static str) -> AuthError {
     let shown = hotcell_protocol::text::cut(&hotcell_protocol::text::visible(name), 80);
     AuthError::Name(BadName { what, shown, form })
 }

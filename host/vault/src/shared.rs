@@ -158,6 +158,7 @@ impl Shared {
         Metadata {
             service: meta.service.clone(),
             account: meta.account.clone(),
+            user: meta.user.clone(),
             is_default: snapshot.default_of(&meta.service) == meta.account,
             display_account: meta.display_account.clone(),
             bound: meta.bound.clone(),

@@ -27,6 +27,7 @@ use crate::meta::Condition;
 use crate::meta::Meta;
 use crate::meta::Metadata;
 use crate::meta::State;
+use crate::name::check_name;
 use crate::name::check_scope;
 use crate::record::Record;
 use crate::record::Secrets;
@@ -37,6 +38,7 @@ use crate::shared::Shared;
 use crate::snapshot::Snapshot;
 use crate::token::NewToken;
 use crate::token::Token;
+use crate::user::is_users_account;
 
 /// The tokens of a user: a handle to one store, cheap to clone.
 ///
@@ -106,7 +108,7 @@ impl AuthStore {
     }
 
     /// Puts a token in, in place of an earlier one. Durable when it returns. The first account of a service becomes its
-    /// default.
+    /// default, unless it is a user's.
     ///
     /// # Errors
     /// [`AuthError::Name`] for an odd name; [`AuthError::Store`] if it cannot be written, and then the earlier token stays.
@@ -131,11 +133,15 @@ impl AuthStore {
         let secrets = Token::first(token).write();
         self.shared.change(Earlier::Keep, |draft| {
             let who = draft.stored.who(id);
-            let first = !draft.stored.held().any(|record| record.meta.service == who.service);
+            // A user's account is never the default, and being there first makes nobody else's none.
+            let counts = |account: &str| !is_users_account(account);
+            let same = |record: &Record| record.meta.service == who.service && counts(&record.meta.account);
+            let first = counts(&who.account) && !draft.stored.held().any(same);
             if first && draft.stored.default_of(&who.service) != who.account {
                 draft.choose(&who)?;
             }
-            let meta = Meta { bound, ..Meta::new(&who, token, &*self.shared.clock) };
+            let user = id.user.map(|user| user.subject().to_owned());
+            let meta = Meta { bound, user, ..Meta::new(&who, token, &*self.shared.clock) };
             draft.put(meta, Secrets::Replace(secrets))?;
             Ok(())
         })
@@ -145,10 +151,11 @@ impl AuthStore {
     /// a tool never acts as somebody else because one account was signed out.
     ///
     /// # Errors
-    /// [`AuthError::AuthenticationRequired`] if nobody is signed in to this account; [`AuthError::Store`] if it cannot be
-    /// written.
+    /// [`AuthError::AuthenticationRequired`] if nobody is signed in to this account; [`AuthError::Name`] for a user's account:
+    /// whoever names none would act as that user; [`AuthError::Store`] if it cannot be written.
     pub fn set_default(&self, service: &str, account: &str) -> Result<(), AuthError> {
         let id = Id::from((service, account));
+        check_name("account", account)?;
         id.check()?;
         self.shared.change(Earlier::Keep, |draft| {
             let record = draft.stored.find(id).filter(|record| record.holds_token());
@@ -314,7 +321,12 @@ fn usable(record: &Record, id: Id<'_>, scope: Option<&str>) -> Result<(), AuthEr
     {
         check_scope(scope)?;
         let held = record.meta.scopes.iter().cloned().collect();
-        return Err(AuthError::InsufficientScope { service: id.service.to_owned(), missing: scope.to_owned(), held });
+        return Err(AuthError::InsufficientScope {
+            service: id.service.to_owned(),
+            user: id.user.cloned().map(Box::new),
+            missing: scope.to_owned(),
+            held,
+        });
     }
     Ok(())
 }

@@ -1,4 +1,5 @@
-// A real authorisation server for the tests: npm oidc-provider, with a person who always says yes.
+// A real authorisation server for the tests: npm oidc-provider, with a person who always says yes: the one that `login_hint`
+// names, or alice.
 //   node as.mjs FOLDER-WITH-NODE_MODULES [SECONDS-THAT-ACCESS-TOKENS-LIVE]
 // Prints `ready PORT` when it listens on 127.0.0.1, and `event NAME` for what the tests count. Ends when its input ends.
 import http from 'node:http';
@@ -69,7 +70,9 @@ const provider = new Provider(issuer, {
       useGrantedResource: () => true,
       getResourceServerInfo: (ctx, resource) => {
         say(`event resource ${resource}`);
-        return { scope: 'notes.read notes.write', audience: resource, accessTokenTTL: 60, accessTokenFormat: 'opaque' };
+        const known = { scope: 'notes.read notes.write', audience: resource, accessTokenTTL: 60 };
+        // A server of ours gets tokens that it can check by itself (RFC 9068).
+        return { ...known, accessTokenFormat: resource.endsWith('/mcp') ? 'jwt' : 'opaque' };
       },
     },
   },
@@ -86,7 +89,7 @@ provider.on('server_error', (ctx, error) => process.stderr.write(`${error.stack}
 async function sayYes(request, response) {
   const { prompt, params, session, grantId } = await provider.interactionDetails(request, response);
   if (prompt.name === 'login') {
-    return provider.interactionFinished(request, response, { login: { accountId: 'alice' } }, { mergeWithLastSubmission: false });
+    return provider.interactionFinished(request, response, { login: { accountId: params.login_hint ?? 'alice' } }, { mergeWithLastSubmission: false });
   }
   const grant = grantId
     ? await provider.Grant.find(grantId)

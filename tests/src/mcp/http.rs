@@ -63,7 +63,12 @@ impl Got {
 impl<'a> Serving<'a> {
     /// Starts a server on a free port, and waits until it listens.
     pub fn start(cell: &'a Cell, options: &[&str]) -> Self {
-        let mut child = cell.command(&[&["serve", "--http", "127.0.0.1:0"], options].concat()).spawn().unwrap();
+        Self::start_at(cell, "127.0.0.1:0", options)
+    }
+
+    /// As [`Serving::start`], at an address that clients know before.
+    pub fn start_at(cell: &'a Cell, address: &str, options: &[&str]) -> Self {
+        let mut child = cell.command(&[&["serve", "--http", address], options].concat()).spawn().unwrap();
         let log = Arc::<Mutex<String>>::default();
         let (port, token) = read_start(child.stderr.take().unwrap(), &log);
         Self { cell, child, log, port, token }
@@ -73,7 +78,10 @@ impl<'a> Serving<'a> {
     pub fn send(&self, lines: &[&str], body: &str) -> Got {
         let head = lines.iter().map(|line| format!("{line}\r\n")).collect::<String>();
         let whole = format!("{head}Connection: close\r\nContent-Length: {}\r\n\r\n{body}", body.len());
-        self.cell.sinks.keep("what an agent said over HTTP", whole.clone());
+        // What a client shows to be let in is its own to say.
+        let said: String =
+            whole.lines().filter(|line| !line.starts_with("Authorization:")).map(|line| format!("{line}\n")).collect();
+        self.cell.sinks.keep("what an agent said over HTTP", said);
         let mut stream = self.connect();
         // A server that refuses by the head alone may close before it has read the body.
         drop(stream.write_all(whole.as_bytes()));
@@ -95,10 +103,15 @@ impl<'a> Serving<'a> {
 
     /// The lines of a well-behaved request.
     pub fn lines(&self, further: &[String]) -> Vec<String> {
+        self.lines_as(&self.token, further)
+    }
+
+    /// As [`Serving::lines`], with another token.
+    pub fn lines_as(&self, token: &str, further: &[String]) -> Vec<String> {
         let mut lines = vec![
             "POST /mcp HTTP/1.1".to_owned(),
             format!("Host: 127.0.0.1:{}", self.port),
-            format!("Authorization: Bearer {}", self.token),
+            format!("Authorization: Bearer {token}"),
             "Content-Type: application/json".to_owned(),
             "Accept: application/json, text/event-stream".to_owned(),
         ];
@@ -108,26 +121,41 @@ impl<'a> Serving<'a> {
 
     /// Posts a message with these further header fields.
     pub fn post(&self, further: &[String], message: &Value) -> Got {
-        let lines = self.lines(further);
+        self.post_as(&self.token, further, message)
+    }
+
+    /// As [`Serving::post`], with another token.
+    pub fn post_as(&self, token: &str, further: &[String], message: &Value) -> Got {
+        let lines = self.lines_as(token, further);
         self.send(&lines.iter().map(String::as_str).collect::<Vec<_>>(), &message.to_string())
     }
 
     /// A request of the newest revision, which needs nothing before it.
     pub fn ask(&self, method: &str, params: Value, capabilities: &Value) -> Got {
+        self.ask_as(&self.token, method, params, capabilities)
+    }
+
+    /// As [`Serving::ask`], with another token.
+    pub fn ask_as(&self, token: &str, method: &str, params: Value, capabilities: &Value) -> Got {
         let name = params["name"].as_str().map(|name| format!("Mcp-Name: {name}"));
         let mut further =
             vec![format!("MCP-Protocol-Version: {}", Revision::July2026.text()), format!("Mcp-Method: {method}")];
         further.extend(name);
-        self.post(&further, &request(1, method, &Revision::July2026.with_meta(params, capabilities)))
+        self.post_as(token, &further, &request(1, method, &Revision::July2026.with_meta(params, capabilities)))
     }
 
     /// Opens a session of an older revision; gives the header fields of its further requests.
     pub fn open(&self, revision: Revision, capabilities: &Value) -> Vec<String> {
-        let got = self.post(&[], &request(1, "initialize", &revision.initialize(capabilities)));
+        self.open_as(&self.token, revision, capabilities)
+    }
+
+    /// As [`Serving::open`], with another token.
+    pub fn open_as(&self, token: &str, revision: Revision, capabilities: &Value) -> Vec<String> {
+        let got = self.post_as(token, &[], &request(1, "initialize", &revision.initialize(capabilities)));
         assert_eq!(got.status, 200, "{got:?}");
         let session = got.header("mcp-session-id").unwrap_or_else(|| panic!("no session: {got:?}"));
         let fields = vec![format!("Mcp-Session-Id: {session}"), format!("MCP-Protocol-Version: {}", revision.text())];
-        let told = self.post(&fields, &json!({"jsonrpc": "2.0", "method": "notifications/initialized"}));
+        let told = self.post_as(token, &fields, &json!({"jsonrpc": "2.0", "method": "notifications/initialized"}));
         assert_eq!(told.status, 202, "{told:?}");
         fields
     }

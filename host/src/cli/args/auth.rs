@@ -40,8 +40,11 @@ pub struct AuthSet {
     #[arg(long, value_name = "USER")]
     pub basic: Option<String>,
     /// A name for this account, where there are several
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = account)]
     pub account: Option<String>,
+    /// For this user of the authorisation server in [serve.authorization], by the subject that its tokens name
+    #[arg(long, value_name = "SUBJECT", conflicts_with = "account")]
+    pub user: Option<String>,
     /// Where the store's key is kept.
     #[command(flatten)]
     pub keys: KeyChoice,
@@ -87,8 +90,11 @@ pub struct AuthSignin {
     #[arg(long)]
     pub no_browser: bool,
     /// A name for this account, where there are several
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = account)]
     pub account: Option<String>,
+    /// For this user of the authorisation server in [serve.authorization], by the subject that its tokens name
+    #[arg(long, value_name = "SUBJECT", conflicts_with = "account")]
+    pub user: Option<String>,
     /// Where the store's key is kept.
     #[command(flatten)]
     pub keys: KeyChoice,
@@ -103,8 +109,11 @@ pub struct AuthRefresh {
     /// Name of the service
     pub service: String,
     /// The account; without it, the default one
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = account)]
     pub account: Option<String>,
+    /// For this user of the authorisation server in [serve.authorization], by the subject that its tokens name
+    #[arg(long, value_name = "SUBJECT", conflicts_with = "account")]
+    pub user: Option<String>,
     /// Print JSON on standard output
     #[arg(long)]
     pub json: bool,
@@ -116,6 +125,7 @@ pub struct AuthDefault {
     /// Name of the service
     pub service: String,
     /// The account
+    #[arg(value_parser = account)]
     pub account: String,
 }
 
@@ -150,6 +160,9 @@ pub enum StoreKind {
 pub struct AuthStatus {
     /// Only this service
     pub service: Option<String>,
+    /// Only this user of the authorisation server in [serve.authorization], by the subject that its tokens name
+    #[arg(long, value_name = "SUBJECT")]
+    pub user: Option<String>,
     /// Get each token as a request would, refreshed if it is due
     #[arg(long)]
     pub check: bool,
@@ -165,12 +178,23 @@ pub struct AuthLogout {
     #[arg(required_unless_present = "all")]
     pub service: Option<String>,
     /// This account; without it, the default one
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = account)]
     pub account: Option<String>,
-    /// All accounts: of the service, or of all services
+    /// For this user of the authorisation server in [serve.authorization], by the subject that its tokens name
+    #[arg(long, value_name = "SUBJECT", conflicts_with = "account")]
+    pub user: Option<String>,
+    /// All accounts: of the service, or of all services; those of users too, or with --user those of that user alone
     #[arg(long, conflicts_with = "account")]
     pub all: bool,
     /// Print JSON on standard output
     #[arg(long)]
     pub json: bool,
+}
+
+/// The name of an account of the operator's own. Those of users begin with `@`, and are reached by `--user` alone.
+fn account(text: &str) -> Result<String, String> {
+    match text.starts_with('@') {
+        true => Err("accounts that begin with @ are users': name the user with --user SUBJECT".to_owned()),
+        false => Ok(text.to_owned()),
+    }
 }

@@ -9,10 +9,11 @@ use clap::ValueEnum;
 /// `hotcell serve`
 #[derive(Debug, Args)]
 pub struct Serve {
-    /// Listen for streamable HTTP instead, at http://ADDR/mcp, with a bearer token
+    /// Listen for streamable HTTP instead, at http://ADDR/mcp: with a bearer token for one user, or with [serve.authorization] in
+    /// config.toml for many. An address that other machines reach needs that, or `hosts` under [serve]
     #[arg(long, value_name = "ADDR", num_args = 0..=1, default_missing_value = "127.0.0.1:8717")]
     pub http: Option<SocketAddr>,
-    /// Make a new bearer token: clients with the old one are refused from now on
+    /// Make a new bearer token: clients with the old one are refused from now on. Not where users bring their own
     #[arg(long, requires = "http")]
     pub new_token: bool,
     /// Run tools in this process, beside the tokens: one wall less, for comparison

@@ -3,6 +3,7 @@
 mod services;
 mod signin;
 mod status;
+mod whose;
 
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use hotcell_protocol::Code;
 use hotcell_protocol::Refusal;
 use hotcell_vault::AuthError;
-use hotcell_vault::Id;
+use hotcell_vault::Metadata;
 use hotcell_vault::NewToken;
 use hotcell_vault::Secret;
 use zeroize::Zeroizing;
@@ -24,12 +25,14 @@ use crate::Host;
 pub(super) use services::services;
 pub(super) use signin::signin;
 pub(super) use status::status;
+use whose::Whose;
 
 /// Shorter keys cannot be told from ordinary text in an answer, so that the scan does not look for them.
 const LEAST_BYTES: usize = 8;
 
 pub(super) fn set(host: &Host, args: &args::AuthSet) -> Result<(), Refusal> {
     known(host, &args.service)?;
+    let whose = Whose::of(host, args.account.as_deref(), args.user.as_deref())?;
     host.refuse_unknown_scopes(&args.service, &args.scopes)?;
     // The store first: nobody should type a token only to learn that there is no place for it.
     make_store(host, &args.keys)?;
@@ -53,11 +56,11 @@ pub(super) fn set(host: &Host, args: &args::AuthSet) -> Result<(), Refusal> {
         scopes: args.scopes.iter().cloned().collect(),
         ..NewToken::of(access)
     };
-    host.keep((args.service.as_str(), args.account.as_deref()), &token)?;
+    host.keep(whose.id(&args.service), &token)?;
     if args.scopes.is_empty() {
         output::note("it has no scope, so no action can use it: hotcell auth set takes --scope");
     }
-    told(host, &args.service, args.account.as_deref(), args.json)
+    told(host, &args.service, &whose, args.json)
 }
 
 /// User and password in the form of HTTP's Basic scheme (RFC 7617).
@@ -96,18 +99,19 @@ fn make_store(host: &Host, args: &args::KeyChoice) -> Result<(), Refusal> {
 }
 
 /// Says what is stored now, and where.
-fn told(host: &Host, service: &str, account: Option<&str>, json: bool) -> Result<(), Refusal> {
+fn told(host: &Host, service: &str, whose: &Whose, json: bool) -> Result<(), Refusal> {
     let store = host.store()?.ok_or_else(|| Refusal::internal("the store is gone"))?;
-    let metadata = store.cached_metadata((service, account));
+    let metadata = store.cached_metadata(whose.id(service));
     let Some(metadata) = metadata else { return Err(Refusal::internal("what was stored is not there")) };
     output::good(&format!(
-        "the token of {service} is stored for the account {}; its key is in {}",
-        metadata.account, metadata.backend
+        "the token of {service} is stored for {}; its key is in {}",
+        holder(&metadata),
+        metadata.backend
     ));
     if let Some(name) = &metadata.display_account {
         output::note(&format!("the server calls the account {}", hotcell_protocol::text::visible(name)));
     }
-    if !metadata.is_default {
+    if metadata.user.is_none() && !metadata.is_default {
         output::note(&format!("tools use another account: hotcell auth default {service} {}", metadata.account));
     }
     if json { output::json(&metadata) } else { Ok(()) }
@@ -115,14 +119,19 @@ fn told(host: &Host, service: &str, account: Option<&str>, json: bool) -> Result
 
 /// Gets a new token from the server now.
 pub(super) async fn refresh(host: &Host, args: &args::AuthRefresh) -> Result<(), Refusal> {
-    let id = Id::from((args.service.as_str(), args.account.as_deref()));
+    let whose = Whose::of(host, args.account.as_deref(), args.user.as_deref())?;
+    let id = whose.id(&args.service);
     let store = host.store()?.ok_or_else(|| nobody(&args.service))?;
     let before = store.cached_metadata(id).ok_or_else(|| nobody(&args.service))?;
     if !before.refreshable {
         return Err(Refusal::new(
             Code::NeedsLogin,
             format!("the token of {} cannot be refreshed: it came without a refresh token", args.service),
-            format!("get a new one: hotcell auth signin {0}, or hotcell auth set {0}", args.service),
+            format!(
+                "get a new one: hotcell auth signin {0}{1}, or hotcell auth set {0}{1}",
+                args.service,
+                whose.option()
+            ),
         ));
     }
     let token = store.get_token(id, None).await?;
@@ -131,7 +140,15 @@ pub(super) async fn refresh(host: &Host, args: &args::AuthRefresh) -> Result<(),
     if after.refreshed_at == before.refreshed_at {
         store.force_refresh(id, &token).await?;
     }
-    told(host, &args.service, args.account.as_deref(), args.json)
+    told(host, &args.service, &whose, args.json)
+}
+
+/// Whose a token is, for a person.
+fn holder(metadata: &Metadata) -> String {
+    match &metadata.user {
+        Some(user) => format!("the user {}", hotcell_protocol::text::visible(user)),
+        None => format!("the account {}", metadata.account),
+    }
 }
 
 pub(super) fn default(host: &Host, args: &args::AuthDefault) -> Result<(), Refusal> {
@@ -142,11 +159,12 @@ pub(super) fn default(host: &Host, args: &args::AuthDefault) -> Result<(), Refus
 }
 
 pub(super) async fn logout(host: &Host, args: &args::AuthLogout) -> Result<(), Refusal> {
+    let whose = Whose::of(host, args.account.as_deref(), args.user.as_deref())?;
     let store = host.store()?;
     let mut all = Vec::new();
     if let Some(store) = &store {
         let of = |service: &str| args.service.as_deref().is_none_or(|wanted| wanted == service);
-        let one = |account: &str, is_default| match &args.account {
+        let one = |account: &str, is_default| match whose.account() {
             Some(wanted) => wanted == account,
             None => args.all || is_default,
         };
@@ -159,14 +177,14 @@ pub(super) async fn logout(host: &Host, args: &args::AuthLogout) -> Result<(), R
     let mut ended = Vec::new();
     for held in all {
         let revoked = store.clear_token((held.service.as_str(), held.account.as_str())).await?;
-        output::good(&format!("the token of {} ({}) is taken out of the store", held.service, held.account));
+        output::good(&format!("the token of {} ({}) is taken out of the store", held.service, holder(&held)));
         if revoked {
             output::good("the server has revoked it");
         } else {
             output::note("the server still accepts it until it expires: revoke it there too");
         }
         ended.push(serde_json::json!({
-            "service": held.service, "account": held.account, "signed_in": false, "revoked": revoked,
+            "service": held.service, "account": held.account, "user": held.user, "signed_in": false, "revoked": revoked,
         }));
     }
     if args.json { output::json(&ended) } else { Ok(()) }

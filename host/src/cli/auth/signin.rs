@@ -9,7 +9,6 @@ use std::time::Duration;
 use hotcell_protocol::Code;
 use hotcell_protocol::Refusal;
 use hotcell_protocol::text::visible;
-use hotcell_vault::Id;
 use hotcell_vault::Secret;
 use hotcell_vault::oauth::DeviceCode;
 use hotcell_vault::oauth::Flow;
@@ -26,6 +25,7 @@ use zeroize::Zeroizing;
 use super::known;
 use super::make_store;
 use super::told;
+use super::whose::Whose;
 use crate::Host;
 use crate::cli::args;
 use crate::cli::ask;
@@ -37,8 +37,9 @@ const SHOWN_EVERY: Duration = Duration::from_secs(1);
 
 pub(crate) async fn signin(host: &Host, args: &args::AuthSignin) -> Result<(), Refusal> {
     known(host, &args.service)?;
+    let whose = Whose::of(host, args.account.as_deref(), args.user.as_deref())?;
     let provider = host.services().sign_in(&args.service)?;
-    let scopes = scopes(host, args)?;
+    let scopes = scopes(host, args, &whose)?;
     make_store(host, &args.keys)?;
     let flow = flow(provider, args)?;
     let mut ask = ask::Lines::default();
@@ -49,7 +50,7 @@ pub(crate) async fn signin(host: &Host, args: &args::AuthSignin) -> Result<(), R
     let sign_in = SignIn { service: &args.service, provider, scopes: scopes.clone(), http: &*http, person: &person };
     output::note(&format!("signing in to {} for: {}", args.service, listed(&scopes)));
     let signed_in = interrupted(run(&sign_in, flow, secret, password)).await?;
-    keep(host, args, signed_in)
+    keep(host, args, &whose, signed_in)
 }
 
 /// Runs the flow.
@@ -110,16 +111,12 @@ fn erase() {
 }
 
 /// What is asked for: what the person says; else what the installed tools were granted, and what is held already.
-fn scopes(host: &Host, args: &args::AuthSignin) -> Result<BTreeSet<String>, Refusal> {
+fn scopes(host: &Host, args: &args::AuthSignin, whose: &Whose) -> Result<BTreeSet<String>, Refusal> {
     if args.scopes.is_empty() {
-        return signed_in::scopes(host, id(args));
+        return signed_in::scopes(host, whose.id(&args.service));
     }
     host.refuse_unknown_scopes(&args.service, &args.scopes)?;
     Ok(args.scopes.iter().cloned().collect())
-}
-
-fn id(args: &args::AuthSignin) -> Id<'_> {
-    Id::from((args.service.as_str(), args.account.as_deref()))
 }
 
 /// The way: as the person says, or the first that the service offers.
@@ -179,12 +176,12 @@ fn password(ask: &mut ask::Lines, args: &args::AuthSignin) -> Result<(String, Ze
     Ok((name, password))
 }
 
-fn keep(host: &Host, args: &args::AuthSignin, signed_in: SignedIn) -> Result<(), Refusal> {
-    let declined = signed_in::keep(host, id(args), signed_in)?;
+fn keep(host: &Host, args: &args::AuthSignin, whose: &Whose, signed_in: SignedIn) -> Result<(), Refusal> {
+    let declined = signed_in::keep(host, whose.id(&args.service), signed_in)?;
     if !declined.is_empty() {
         output::bad(&format!("not granted by the server: {}", listed(&declined)));
     }
-    told(host, &args.service, args.account.as_deref(), args.json)
+    told(host, &args.service, whose, args.json)
 }
 
 fn listed(scopes: &BTreeSet<String>) -> String {

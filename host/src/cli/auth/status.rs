@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use super::known;
 use super::time;
+use super::whose::Whose;
 use crate::Granted;
 use crate::Host;
 use crate::cli::Exit;
@@ -56,10 +57,12 @@ pub(crate) async fn status(host: &Host, args: &args::AuthStatus) -> Result<Exit,
 }
 
 async fn look(host: &Host, args: &args::AuthStatus) -> Result<Exit, Refusal> {
-    let stored = match host.store()? {
+    let whose = Whose::of(host, None, args.user.as_deref())?;
+    let mut stored = match host.store()? {
         Some(store) => store.metadata()?,
         None => Vec::new(),
     };
+    stored.retain(|metadata| whose.account().is_none_or(|account| account == metadata.account));
     let mut names: Vec<String> = host.services().names().map(str::to_owned).collect();
     names.extend(stored.iter().map(|metadata| metadata.service.clone()));
     names.sort();
@@ -181,7 +184,10 @@ fn row(status: &Status) -> Vec<String> {
         let empty = String::new;
         return vec![status.service.clone(), empty(), "not signed in".into(), empty(), empty(), empty(), tools];
     };
-    let mut account = metadata.account.clone();
+    let mut account = match &metadata.user {
+        Some(user) => format!("user {}", visible(user)),
+        None => metadata.account.clone(),
+    };
     if metadata.is_default {
         account.push_str(" (default)");
     }

@@ -51,7 +51,7 @@ async fn sign_in(host: &Host, page: &Page) -> Result<Outcome, Refusal> {
         Way::Browser => sign_in.by_browser(secret).await?,
         Way::Device => sign_in.by_device(secret).await?,
     };
-    let declined = signed_in::keep(host, Id::from(service), signed_in)?;
+    let declined = signed_in::keep(host, Id::from((service, purpose.user.as_deref())), signed_in)?;
     tracing::info!(service, ?declined, "a person signed in by the page");
     Ok(Outcome::SignedIn(declined))
 }

@@ -24,6 +24,7 @@ use axum::http::request::Parts;
 use hotcell_protocol::Code;
 use hotcell_protocol::Refusal;
 use hotcell_protocol::limits;
+use hotcell_vault::User;
 use rmcp::ErrorData;
 use rmcp::RoleServer;
 use rmcp::model::CallToolRequestParams;
@@ -88,16 +89,17 @@ impl SignIns {
     pub(super) async fn offer(
         &self,
         dish: &Dish,
+        user: Option<&Arc<User>>,
         called: &Called,
         bound: &[u8],
         context: &RequestContext<RoleServer>,
     ) -> Option<Offer> {
         let (service, scope) = purpose::wanted(called)?;
-        if self.door.get().is_some_and(|door| door.pages().declined(service, scope)) {
+        if self.door.get().is_some_and(|door| door.pages().declined(user, service, scope)) {
             // Whoever just heard the server's no is not asked the same at once: the text says what is missing.
             return None;
         }
-        match self.page(dish, service).await {
+        match self.page(dish, user, service).await {
             Ok(Some((door, page))) if is_stateless(context) => Some(Offer::Ask(self.ask(door, &page, bound))),
             Ok(Some((door, page))) => {
                 page.tell(context.peer.clone());
@@ -119,6 +121,7 @@ impl SignIns {
     pub(super) async fn back(
         &self,
         dish: &Dish,
+        user: Option<&Arc<User>>,
         asked: &mut CallToolRequestParams,
         arguments: &Value,
     ) -> Result<Option<Box<InputRequiredResult>>, Refusal> {
@@ -126,7 +129,7 @@ impl SignIns {
         let Some(answer) = answer else { return Ok(None) };
         asked.input_responses = None;
         let state = asked.request_state.take().ok_or_else(not_this_call)?;
-        let bound = bound_to(dish, arguments);
+        let bound = bound_to(dish, user, arguments);
         let id = opened(&self.codec, &state, &bound)?;
         let answer: Option<ElicitResult> = serde_json::from_value(answer).ok();
         let Some(door) = self.door.get() else { return Ok(None) };
@@ -135,7 +138,7 @@ impl SignIns {
             if page.is_open() {
                 door.pages().remove(&page);
             }
-            return Err(said_no(&page.purpose.service));
+            return Err(said_no(&page.purpose));
         }
         if timeout(limits::MCP_SIGN_IN_WAIT, page.ended()).await.is_ok() {
             return Ok(None);
@@ -150,8 +153,13 @@ impl SignIns {
         }
     }
 
-    async fn page(&self, dish: &Dish, service: &str) -> Result<Option<(&Door, Arc<Page>)>, Refusal> {
-        let Some(purpose) = Purpose::of(&self.host, dish, service)? else { return Ok(None) };
+    async fn page(
+        &self,
+        dish: &Dish,
+        user: Option<&Arc<User>>,
+        service: &str,
+    ) -> Result<Option<(&Door, Arc<Page>)>, Refusal> {
+        let Some(purpose) = Purpose::of(&self.host, dish, user, service)? else { return Ok(None) };
         let door = self.door.get_or_try_init(|| Door::open(Arc::clone(&self.host))).await?;
         Ok(door.pages().of(purpose)?.map(|page| (door, page)))
     }
@@ -165,8 +173,13 @@ impl SignIns {
 
 /// What binds an offer to its call; `None` where none can be made, because the client has no way to show a page to a person
 /// at this machine.
-pub(super) fn binding(dish: &Dish, arguments: &Value, context: &RequestContext<RoleServer>) -> Option<Vec<u8>> {
-    can_show(context).then(|| bound_to(dish, arguments))
+pub(super) fn binding(
+    dish: &Dish,
+    user: Option<&Arc<User>>,
+    arguments: &Value,
+    context: &RequestContext<RoleServer>,
+) -> Option<Vec<u8>> {
+    can_show(context).then(|| bound_to(dish, user, arguments))
 }
 
 /// Whether the client shows addresses to a person whose browser can reach ours: it says so, and it asks from this machine.
@@ -204,8 +217,8 @@ fn error(door: &Door, page: &Page) -> ErrorData {
 }
 
 /// What a state is for: never the same as an approval's.
-fn bound_to(dish: &Dish, arguments: &Value) -> Vec<u8> {
-    [QUESTION.as_bytes(), b"\0", &bound(dish, arguments)].concat()
+fn bound_to(dish: &Dish, user: Option<&Arc<User>>, arguments: &Value) -> Vec<u8> {
+    [QUESTION.as_bytes(), b"\0", &bound(dish, user, arguments)].concat()
 }
 
 fn sealed(codec: &RequestStateCodec, id: &[u8], bound: &[u8], life: Duration) -> String {
@@ -224,11 +237,13 @@ fn not_this_call() -> Refusal {
     )
 }
 
-fn said_no(service: &str) -> Refusal {
+fn said_no(purpose: &Purpose) -> Refusal {
+    let service = &purpose.service;
+    let user = purpose.user.as_ref().map(|user| format!(" {user}")).unwrap_or_default();
     Refusal::new(
         Code::NeedsLogin,
         format!("the person did not sign in to {service}"),
-        format!("do not ask again by yourself; a person can sign in with: hotcell auth signin {service}"),
+        format!("do not ask again by yourself; a person can sign in with: hotcell auth signin {service}{user}"),
     )
 }
 

@@ -11,6 +11,7 @@ use std::sync::atomic::Ordering;
 use hotcell_protocol::Digest;
 use hotcell_protocol::Refusal;
 use hotcell_protocol::limits;
+use hotcell_vault::User;
 
 use super::page::Outcome;
 use super::page::Page;
@@ -35,7 +36,9 @@ impl Pages {
         if let Some(page) = living().find(|page| page.purpose == purpose) {
             return Ok(Some(Arc::clone(page)));
         }
-        if living().count() >= limits::MCP_SIGN_INS || self.closed.load(Ordering::Acquire) {
+        let own = living().filter(|page| page.purpose.user == purpose.user).count();
+        let too_many = purpose.user.is_some() && own >= limits::MCP_SIGN_INS_OF_A_USER;
+        if too_many || living().count() >= limits::MCP_SIGN_INS || self.closed.load(Ordering::Acquire) {
             return Ok(None);
         }
         if pages.len() >= 2 * limits::MCP_SIGN_INS {
@@ -53,12 +56,13 @@ impl Pages {
     }
 
     /// Whether a sign-in that just ended brought no such scope: the server, or the person there, did not grant it.
-    pub(super) fn declined(&self, service: &str, scope: &str) -> bool {
+    pub(super) fn declined(&self, user: Option<&Arc<User>>, service: &str, scope: &str) -> bool {
         let says_so = |page: &Page| match page.stage() {
             Stage::Over(Outcome::SignedIn(declined)) => declined.contains(scope),
             _ => false,
         };
-        self.fresh().values().any(|page| page.purpose.service == service && says_so(page))
+        let same = |purpose: &Purpose| purpose.service == service && purpose.user.as_ref() == user;
+        self.fresh().values().any(|page| same(&page.purpose) && says_so(page))
     }
 
     /// The page of this name.
@@ -113,6 +117,7 @@ pub(super) mod tests {
             actions: BTreeMap::new(),
         };
         Purpose {
+            user: None,
             granted: Arc::new(granted),
             action: action.into(),
             service: "github".into(),
@@ -178,13 +183,13 @@ pub(super) mod tests {
         assert!(!Arc::ptr_eq(&next, &page), "the next sign-in has a page of its own");
         page.age();
         assert!(pages.at(page.nonce()).is_none());
-        assert!(!pages.declined("github", "issues:read"));
+        assert!(!pages.declined(None, "github", "issues:read"));
         assert!(next.start());
         next.end(Outcome::SignedIn(["issues:read".to_owned()].into()));
-        assert!(pages.declined("github", "issues:read") && !pages.declined("gitlab", "issues:read"));
-        assert!(!pages.declined("github", "issues:write"));
+        assert!(pages.declined(None, "github", "issues:read") && !pages.declined(None, "gitlab", "issues:read"));
+        assert!(!pages.declined(None, "github", "issues:write"));
         next.age();
-        assert!(!pages.declined("github", "issues:read"), "asked again after a while");
+        assert!(!pages.declined(None, "github", "issues:read"), "asked again after a while");
         // Ended ones take no place, and are few too.
         let ended: Vec<_> = (0..5 * limits::MCP_SIGN_INS)
             .map(|number| {

@@ -7,6 +7,7 @@ use hotcell_protocol::Code;
 use hotcell_protocol::Refusal;
 use hotcell_protocol::Verdict;
 use hotcell_vault::Id;
+use hotcell_vault::User;
 use hotcell_vault::oauth::Flow;
 use hotcell_vault::oauth::Provider;
 
@@ -20,6 +21,8 @@ use crate::signed_in;
 /// What a sign-in is for. Nothing of it comes from the agent's arguments or from the tool's words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Purpose {
+    /// Whose call wants it, and whose token it becomes; `None`: that of whoever runs the server.
+    pub(super) user: Option<Arc<User>>,
     /// The tool whose call wants it, as it was granted.
     pub(super) granted: Arc<Granted>,
     /// The action.
@@ -54,7 +57,12 @@ impl Purpose {
     ///
     /// # Errors
     /// [`Code::BadConfig`] for scopes that the service no longer has, [`Code::StoreUnavailable`] for a store that cannot be read.
-    pub(super) fn of(host: &Host, dish: &Dish, service: &str) -> Result<Option<Self>, Refusal> {
+    pub(super) fn of(
+        host: &Host,
+        dish: &Dish,
+        user: Option<&Arc<User>>,
+        service: &str,
+    ) -> Result<Option<Self>, Refusal> {
         let Ok(provider) = host.services().sign_in(service) else { return Ok(None) };
         let Some(way) = way(provider) else { return Ok(None) };
         // A client's secret is typed at a terminal, once: never on a page, whose address an agent knows.
@@ -62,15 +70,21 @@ impl Purpose {
             return Ok(None);
         }
         let store = host.store()?;
+        // Where the key of the store is kept is for whoever runs the server to choose, not for one of its users.
+        if store.is_none() && user.is_some() {
+            return Ok(None);
+        }
+        let id = Id::from((service, user.map(|user| &**user)));
         let keys = if store.is_some() { Vec::new() } else { host.keys.places() };
         if store.is_none() && keys.is_empty() {
             return Ok(None);
         }
-        let scopes = signed_in::scopes(host, Id::from(service))?;
-        let held = store.and_then(|store| store.cached_metadata(service)).map(|metadata| metadata.scopes);
+        let scopes = signed_in::scopes(host, id)?;
+        let held = store.and_then(|store| store.cached_metadata(id)).map(|metadata| metadata.scopes);
         let replaces = held.is_some();
         let new = held.map(|held| scopes.difference(&held).cloned().collect()).unwrap_or_default();
         Ok(Some(Self {
+            user: user.cloned(),
             granted: Arc::clone(&dish.granted),
             action: dish.action.name.clone(),
             service: service.to_owned(),

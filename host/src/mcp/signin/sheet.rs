@@ -165,8 +165,10 @@ fn facts(of: &Page) -> String {
         ("Scopes", list(&purpose.scopes, &purpose.new)),
         ("You sign in at", escaped(&purpose.server)),
     ];
-    let facts = facts.map(|(name, value)| format!("<dt>{name}</dt><dd>{value}</dd>"));
-    format!("<dl>{}</dl>", facts.concat())
+    // First: who opens another's page would give their token to that user.
+    let whose = purpose.user.as_ref().map(|user| ("For the user", escaped(user.subject())));
+    let facts = whose.into_iter().chain(facts).map(|(name, value)| format!("<dt>{name}</dt><dd>{value}</dd>"));
+    format!("<dl>{}</dl>", facts.collect::<String>())
 }
 
 fn list(scopes: &BTreeSet<String>, new: &BTreeSet<String>) -> String {

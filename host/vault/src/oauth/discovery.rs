@@ -37,6 +37,7 @@ struct Metadata {
     token_endpoint: Option<String>,
     device_authorization_endpoint: Option<String>,
     revocation_endpoint: Option<String>,
+    jwks_uri: Option<String>,
     code_challenge_methods_supported: Option<Vec<String>>,
     #[serde(default)]
     authorization_response_iss_parameter_supported: bool,
@@ -78,6 +79,17 @@ pub(crate) async fn endpoints(provider: &Provider, http: &dyn Http) -> Result<En
     })
 }
 
+/// Where an issuer's keys are, as its metadata says: on this machine only if the issuer is (threat L7).
+///
+/// # Errors
+/// [`OAuthError::ForeignMetadata`] for another issuer's metadata, [`OAuthError::Missing`] where they name no keys, and what the
+/// network says.
+pub async fn jwks_uri(issuer: &Endpoint, http: &dyn Http) -> Result<Endpoint, OAuthError> {
+    let found = look_up(issuer, http).await?.jwks_uri;
+    let text = found.ok_or(OAuthError::Missing { field: "jwks_uri", repair: "write it into [serve.authorization]" })?;
+    near(&text, issuer)
+}
+
 /// The metadata of an issuer, of which it must be (RFC 8414 §3.3).
 async fn look_up(issuer: &Endpoint, http: &dyn Http) -> Result<Metadata, OAuthError> {
     let path = issuer.url().path().trim_end_matches('/');
@@ -105,15 +117,20 @@ async fn fetch(endpoint: Endpoint, http: &dyn Http) -> Result<Metadata, Failure>
 /// An endpoint that was found: checked as the operator's are, on this machine only if the issuer is (threat L7), and not
 /// where tools could reach it (threat L16): what the operator writes is denied to them, what is found only now is not.
 fn endpoint(text: &str, field: &'static str, issuer: &Endpoint, provider: &Provider) -> Result<Endpoint, OAuthError> {
-    let endpoint = Endpoint::parse(text).ok().filter(|endpoint| issuer.is_loopback() || !endpoint.is_loopback());
-    let endpoint = endpoint.ok_or(OAuthError::Broken {
-        place: Place::Metadata,
-        why: "it names an endpoint that is not encrypted, or on this machine",
-    })?;
+    let endpoint = near(text, issuer)?;
     if provider.is_reached_by_tools(&endpoint) {
         return Err(OAuthError::WithinReach { field });
     }
     Ok(endpoint)
+}
+
+/// An endpoint that was found, on this machine only if the issuer is.
+fn near(text: &str, issuer: &Endpoint) -> Result<Endpoint, OAuthError> {
+    let endpoint = Endpoint::parse(text).ok().filter(|endpoint| issuer.is_loopback() || !endpoint.is_loopback());
+    endpoint.ok_or(OAuthError::Broken {
+        place: Place::Metadata,
+        why: "it names an endpoint that is not encrypted, or on this machine",
+    })
 }
 
 impl Endpoints {

@@ -54,6 +54,7 @@ mod provider_tests;
 
 pub use browser::BrowserError;
 pub use browser::open_browser;
+pub use discovery::jwks_uri;
 pub use endpoint::Endpoint;
 pub use error::OAuthError;
 pub use error::Place;
