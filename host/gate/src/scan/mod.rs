@@ -5,6 +5,8 @@
 //! away character by character (threat E12).
 
 mod forms;
+#[cfg(test)]
+pub(crate) mod oracle;
 mod search;
 mod secrets;
 mod unescape;

@@ -9,7 +9,7 @@ use hotcell_vault::Token;
 
 use super::forms;
 use super::forms::Wiped;
-use super::search::WINDOW;
+use super::search::LEAST;
 use super::search::Words;
 use super::unescape::unescaped;
 
@@ -22,8 +22,6 @@ pub(crate) struct Secrets {
     /// Passwords inside of what is stored for HTTP's Basic scheme.
     passwords: Vec<Wiped>,
     words: Words,
-    /// How much of a piece belongs to the next one too: a word may begin in one and end in the other.
-    overlap: usize,
 }
 
 impl Secrets {
@@ -33,7 +31,7 @@ impl Secrets {
         let passwords: Vec<Wiped> = secrets().filter_map(password).collect();
         let all = secrets().chain(passwords.iter().map(|password| password.as_slice()));
         let words = Words::new(all.flat_map(forms::of).collect());
-        Self { overlap: words.longest().saturating_sub(1), words, passwords, tokens }
+        Self { words, passwords, tokens }
     }
 
     /// Whether these are the tokens that the forms were made of.
@@ -54,8 +52,7 @@ impl Secrets {
     }
 
     fn stand_in(&self, bytes: &[u8]) -> bool {
-        forms::any_piece(bytes, self.overlap, |view| self.words.are_in(view))
-            || self.short_ones().any(|secret| stands_alone(secret, bytes))
+        self.words.are_in(bytes) || self.short_ones().any(|secret| stands_alone(secret, bytes))
     }
 
     /// Secrets with so few letters and digits that only the whole word counts: refresh tokens of 12 characters exist.
@@ -63,7 +60,7 @@ impl Secrets {
         let secrets = self.tokens.iter().flat_map(|token| token.secrets()).map(Secret::expose).map(str::as_bytes);
         let secrets = secrets.chain(self.passwords.iter().map(|password| password.as_slice()));
         let letters = |secret: &[u8]| secret.iter().filter(|byte| byte.is_ascii_alphanumeric()).count();
-        secrets.filter(move |secret| secret.len() >= LEAST_BYTES && letters(secret) < WINDOW)
+        secrets.filter(move |secret| secret.len() >= LEAST_BYTES && letters(secret) < LEAST)
     }
 }
 
