@@ -23,6 +23,7 @@ use crate::policy;
 use crate::policy::Allowed;
 use crate::policy::Grant;
 use crate::scan;
+use crate::scan::Reading;
 use crate::scan::Secrets;
 use crate::service::Services;
 use crate::session::Trace;
@@ -103,7 +104,7 @@ impl Gate {
         self.fair.learn(of.as_deref(), received.status, &received.headers);
 
         let further = self.services.find(&service).map_or(&[][..], |service| &service.response_headers);
-        let cleaned = scan::clean(received, &*self.secrets()?, further);
+        let cleaned = scan::clean(received, &self.secrets()?, further);
         if cleaned.is_err() {
             self.strikes.add(grant.digest, &service);
         }
@@ -117,7 +118,7 @@ impl Gate {
         let again = allowed.once_more();
         let (signed, used) = sign::sign(&self.services, store, allowed).await?;
         self.note(used.as_ref(), trace);
-        let received = self.network.send(signed, deadline).await?;
+        let received = self.network.send(signed, Reading::new(self.secrets()?), deadline).await?;
         let (401, Some(store), Some(used)) = (received.status, store, used) else { return Ok(received) };
         if store.was_refreshed_within(&*service, limits::FORCED_REFRESH_EVERY) {
             return Ok(received);
@@ -129,7 +130,7 @@ impl Gate {
             Ok(Ok(newer)) if !Arc::ptr_eq(&newer, &used) => {
                 let (signed, used) = sign::sign(&self.services, Some(store), again).await?;
                 self.note(used.as_ref(), trace);
-                self.network.send(signed, deadline).await
+                self.network.send(signed, Reading::new(self.secrets()?), deadline).await
             }
             _ => Ok(received),
         }

@@ -24,6 +24,7 @@ use super::Received;
 use super::body;
 use super::resolver::Forbidden;
 use super::resolver::Public;
+use crate::scan::Reading;
 use crate::sign::Signed;
 
 /// How long a connection may wait for its next request.
@@ -57,15 +58,15 @@ impl Network {
         Ok(Self { fake: Some(fake), ..Self::new(None)? })
     }
 
-    /// Sends a request and reads the whole response, until the deadline.
-    pub(crate) async fn send(&self, signed: Signed, deadline: Instant) -> Result<Received, Refusal> {
+    /// Sends a request and reads the whole response, with the scan's eyes on it, until the deadline.
+    pub(crate) async fn send(&self, signed: Signed, reading: Reading, deadline: Instant) -> Result<Received, Refusal> {
         #[cfg(test)]
         if let Some(fake) = &self.fake {
             let (target, (status, headers, body)) = (signed.target.clone(), fake(signed));
-            return Ok(Received { status, headers, body, target, _made: () });
+            return Ok(Received { status, headers, body, reading, target, _made: () });
         }
         let origin = signed.target.origin.to_string();
-        timeout_at(deadline, self.exchange(signed, &origin)).await.unwrap_or_else(|_| {
+        timeout_at(deadline, self.exchange(signed, reading, &origin)).await.unwrap_or_else(|_| {
             Err(Refusal::new(
                 Code::DeadlineExceeded,
                 format!("the call's time was over before {origin} had answered"),
@@ -74,7 +75,7 @@ impl Network {
         })
     }
 
-    async fn exchange(&self, signed: Signed, origin: &str) -> Result<Received, Refusal> {
+    async fn exchange(&self, signed: Signed, mut reading: Reading, origin: &str) -> Result<Received, Refusal> {
         let client = self.client(signed.terms.service.as_deref())?;
         let Signed { method, target, headers, body, .. } = signed;
         let method = reqwest::Method::from_bytes(method.as_str().as_bytes())
@@ -95,8 +96,8 @@ impl Network {
         let status = response.status().as_u16();
         let headers = response.headers().clone();
         check_head(status, &headers, origin)?;
-        let body = body::read(response, origin).await?;
-        Ok(Received { status, headers, body, target, _made: () })
+        let body = body::read(response, &mut reading, origin).await?;
+        Ok(Received { status, headers, body, reading, target, _made: () })
     }
 
     fn client(&self, service: Option<&str>) -> Result<Client, Refusal> {

@@ -7,9 +7,12 @@
 mod forms;
 #[cfg(test)]
 pub(crate) mod oracle;
+mod reading;
 mod search;
 mod secrets;
 mod unescape;
+
+use std::sync::Arc;
 
 use hotcell_protocol::Answer;
 use hotcell_protocol::Code;
@@ -20,6 +23,7 @@ use http::header;
 use url::Url;
 
 use crate::network::Received;
+pub(crate) use reading::Reading;
 pub(crate) use secrets::Secrets;
 
 /// Response headers that a tool sees.
@@ -59,13 +63,13 @@ pub(crate) fn is_never_returned(name: &str) -> bool {
 }
 
 /// Scans a response and strips it. A hit withholds all of it: masking parts would answer a guess with each part.
-pub(crate) fn clean(received: Received, secrets: &Secrets, further: &[String]) -> Result<Answer, Refusal> {
-    let Received { status, headers, body, target, .. } = received;
+pub(crate) fn clean(received: Received, secrets: &Arc<Secrets>, further: &[String]) -> Result<Answer, Refusal> {
+    let Received { status, headers, body, reading, target, .. } = received;
     let origin = target.origin.to_string();
     let in_headers = headers
         .iter()
         .any(|(name, value)| secrets.are_in(name.as_str().as_bytes()) || secrets.are_in(value.as_bytes()));
-    if in_headers || secrets.are_in(&body) {
+    if in_headers || reading.found(secrets, &body) {
         return Err(leak(&origin));
     }
     refuse_encoded(&headers, &body, &origin)?;

@@ -4,6 +4,7 @@ use aho_corasick::AhoCorasick;
 
 use super::forms;
 use super::forms::Wiped;
+use super::unescape::unescaped;
 
 /// Words, searched for in a text's view.
 pub(crate) struct Slow(AhoCorasick);
@@ -19,8 +20,15 @@ impl Slow {
         Self::new(&secrets.iter().flat_map(|secret| forms::of(secret.as_bytes())).collect::<Vec<_>>())
     }
 
+    /// Whether the text holds one, as it is or behind escapes, or escapes of escapes.
+    pub(crate) fn are_anywhere_in(&self, text: &[u8]) -> bool {
+        let once = unescaped(text);
+        let twice = once.as_ref().and_then(|once| unescaped(once));
+        self.are_in(text) || [once, twice].iter().flatten().any(|text| self.are_in(text))
+    }
+
     /// Whether the view of the text, as it is, holds one.
-    pub(crate) fn are_in(&self, text: &[u8]) -> bool {
+    pub(super) fn are_in(&self, text: &[u8]) -> bool {
         self.0.is_match(forms::view(text).as_slice())
     }
 }

@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 /// Bytes that a word must have at least.
 pub(super) const LEAST: usize = 16;
 /// Bytes of a word that decide how far the search may jump, at most. Words are longer as a rule.
-const WIDEST: usize = 40;
+const WIDEST: usize = 64;
 /// Bytes that are looked at before each jump.
 const BLOCK: usize = 4;
 /// Bits of the table's index: 64 KiB for a few words, 2 MiB for thousands, so that seven of eight places stay free.
@@ -75,14 +75,25 @@ impl Words {
 
     /// Whether the view of the text holds one of the words.
     pub(super) fn are_in(&self, text: &[u8]) -> bool {
-        if self.words.is_empty() || text.len() < self.window {
+        self.stand_in(text, 0, true)
+    }
+
+    /// Whether one of the words may be there, or begin there, in what follows the first `seen` bytes of a text that is not yet
+    /// whole: its window is. No word is in a text where all parts of it say no.
+    pub(super) fn may_be_in(&self, text: &[u8], seen: usize) -> bool {
+        self.stand_in(text, seen, false)
+    }
+
+    fn stand_in(&self, text: &[u8], seen: usize, whole: bool) -> bool {
+        let first = self.window.max(seen + 1);
+        if self.words.is_empty() || text.len() < first {
             return false;
         }
-        let share = (text.len() - self.window) / LANES + 1;
+        let share = (text.len() - first) / LANES + 1;
         // Invariant: `end` of a lane is behind a byte of the text, and each window that ends in the lane's share ends with
         // that byte or later. A lane reads beyond its share in both directions.
         let mut lanes: [(usize, usize); LANES] = std::array::from_fn(|lane| {
-            let start = self.window + lane * share;
+            let start = first + lane * share;
             (start, (start + share).min(text.len() + 1))
         });
         loop {
@@ -92,7 +103,7 @@ impl Words {
                     done += 1;
                     continue;
                 }
-                match self.jump(text, *end).or_else(|| self.step(text, *end)) {
+                match self.jump(text, *end).or_else(|| self.step(text, *end, whole)) {
                     Some(next) => *end = next,
                     None => return true,
                 }
@@ -121,9 +132,8 @@ impl Words {
         jump.checked_sub(usize::try_from(behind / 8).unwrap_or(WORD)).filter(|left| *left > 0).map(|left| end + left)
     }
 
-    /// The next place, to the letter, by the last four of the view; `None` if a word is there.
-    #[cold]
-    fn step(&self, text: &[u8], end: usize) -> Option<usize> {
+    /// The next place, to the letter, by the last four of the view; `None` if a word is there, or its window.
+    fn step(&self, text: &[u8], end: usize, whole: bool) -> Option<usize> {
         // Windows end with a letter or digit.
         let Some(last) = first_kept(text, end - 1) else { return Some(usize::MAX) };
         let before = text.get(..=last).unwrap_or_default();
@@ -136,20 +146,20 @@ impl Words {
         let hash = hash(block, self.shift);
         match self.jumps.get(place(hash)).copied().unwrap_or(0) {
             _ if found < BLOCK => Some(last + 2),
-            0 if self.stands_at(text, last, hash) => None,
+            0 if self.stands_at(text, last, hash, whole) => None,
             0 => Some(last + 2),
             jump => Some(last + 1 + usize::from(jump)),
         }
     }
 
-    /// Whether one of the words stands in the view so that its window ends with this byte of the text.
-    fn stands_at(&self, text: &[u8], last: usize, hash: u32) -> bool {
+    /// Whether one of the words, or at least its window, stands in the view so that its window ends with this byte of the text.
+    fn stands_at(&self, text: &[u8], last: usize, hash: u32, whole: bool) -> bool {
         let (before, after) = text.split_at_checked(last + 1).unwrap_or((text, &[]));
         let first = self.ends.partition_point(|(of, _)| *of < hash);
         let candidates = self.ends.iter().skip(first).take_while(|(of, _)| *of == hash);
         candidates.filter_map(|(_, index)| self.words.get(usize::try_from(*index).ok()?)).any(|word| {
             let (window, rest) = word.split_at_checked(self.window).unwrap_or((word, &[]));
-            begins_with(before.iter().rev(), window.iter().rev()) && begins_with(after.iter(), rest.iter())
+            begins_with(before.iter().rev(), window.iter().rev()) && (!whole || begins_with(after.iter(), rest.iter()))
         })
     }
 }
@@ -265,7 +275,16 @@ mod tests {
             let text = random.disguised(&text, rarely);
             let words: Vec<_> = words.into_iter().map(Zeroizing::new).collect();
             let expected = Slow::new(&words).are_in(&text);
-            assert_eq!(Words::new(words.clone()).are_in(&text), expected, "{words:?} in {text:?}");
+            let ours = Words::new(words.clone());
+            assert_eq!(ours.are_in(&text), expected, "{words:?} in {text:?}");
+            // As it comes: whatever the pieces are, one of them says that a word may be there.
+            let (mut seen, mut may_be) = (0, false);
+            while seen < text.len() {
+                let next = (seen + 1 + random.next(40)).min(text.len());
+                may_be |= ours.may_be_in(&text[..next], seen);
+                seen = next;
+            }
+            assert!(may_be || !expected, "{words:?} in {text:?}, piece by piece");
             found[usize::from(expected)] += 1;
         }
         assert!(found.iter().all(|count| *count > 500), "the test is one-sided: {found:?}");

@@ -41,18 +41,30 @@ impl Secrets {
 
     /// Whether the bytes hold a secret in one of the forms, as they are or behind escapes, which may be escaped once more.
     pub(crate) fn are_in(&self, bytes: &[u8]) -> bool {
+        self.stand_in(bytes) || self.are_behind_escapes(bytes)
+    }
+
+    /// Whether a secret is in a text that has escapes, once they are undone, or undone again.
+    pub(super) fn are_behind_escapes(&self, bytes: &[u8]) -> bool {
         if self.tokens.is_empty() {
             return false;
-        }
-        if self.stand_in(bytes) {
-            return true;
         }
         let Some(once) = unescaped(bytes) else { return false };
         self.stand_in(&once) || unescaped(&once).is_some_and(|twice| self.stand_in(&twice))
     }
 
     fn stand_in(&self, bytes: &[u8]) -> bool {
-        self.words.are_in(bytes) || self.short_ones().any(|secret| stands_alone(secret, bytes))
+        self.words.are_in(bytes) || self.short_ones_are_in(bytes)
+    }
+
+    /// Whether a word that a secret may begin with ends behind the first `seen` bytes of a text that is not yet whole.
+    pub(super) fn may_be_in(&self, text: &[u8], seen: usize) -> bool {
+        self.words.may_be_in(text, seen)
+    }
+
+    /// Whether one of the short secrets is in a text as it is.
+    pub(super) fn short_ones_are_in(&self, bytes: &[u8]) -> bool {
+        self.short_ones().any(|secret| stands_alone(secret, bytes))
     }
 
     /// Secrets with so few letters and digits that only the whole word counts: refresh tokens of 12 characters exist.

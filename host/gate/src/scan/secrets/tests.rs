@@ -1,5 +1,6 @@
 //! Each published form is found, wherever it stands; what only looks like it is not.
 
+use super::super::Reading;
 use super::*;
 use base64::engine::general_purpose::STANDARD;
 use base64::engine::general_purpose::URL_SAFE;
@@ -258,4 +259,33 @@ fn a_token_is_found_wherever_it_stands_and_however_long_the_text_is() {
     }
     let cut = [&"x".repeat(1_000), &GITHUB[..39], "-", &"y".repeat(500)].concat();
     assert!(!secrets.are_in(cut.as_bytes()), "a part of a token is found");
+}
+
+#[test]
+fn chunks_or_whole_a_body_is_judged_alike() {
+    let secrets = Arc::new(secrets(&[GITHUB, ODD, "v3ryShrtTokn"]));
+    let other = Arc::new(self::secrets(&[JWT]));
+    let filler = "{\"number\": 12, \"title\": \"a window\"}, ".repeat(5_000);
+    let mut forms = published(ODD);
+    forms.extend([
+        ("short", b"'v3ryShrtTokn'".to_vec()),
+        ("behind an escape", br"x\nv3ryShrtTokn".to_vec()),
+        ("half a token", GITHUB.as_bytes()[..30].to_vec()),
+        ("a decoy and a token", [&GITHUB[..39], " ", GITHUB].concat().into()),
+        ("another store's", JWT.into()),
+    ]);
+    for (name, form) in forms {
+        for before in [0, 65_530, 131_072 - 20, filler.len()] {
+            let body = [&filler.as_bytes()[..before], &form, &filler.as_bytes()[before..]].concat();
+            for chunk in [4_096, 65_536, 70_001, body.len()] {
+                let mut reading = Reading::new(Arc::clone(&secrets));
+                let ends = (0..body.len()).step_by(chunk).skip(1).chain([body.len()]);
+                ends.for_each(|end| reading.more(&body[..end]));
+                assert_eq!(reading.found(&secrets, &body), secrets.are_in(&body), "{name} at {before} by {chunk}");
+            }
+            let mut reading = Reading::new(Arc::clone(&secrets));
+            reading.more(&body);
+            assert_eq!(reading.found(&other, &body), other.are_in(&body), "{name} for a newer token");
+        }
+    }
 }
