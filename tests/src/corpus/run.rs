@@ -180,6 +180,7 @@ fn is_of_policy(code: Code) -> bool {
             | Code::MethodNotGranted
             | Code::OriginNotGranted
             | Code::PathNotGranted
+            | Code::QueryNotGranted
             | Code::RequestTooLarge
     )
 }

@@ -2,7 +2,13 @@
 
 use hotcell_fuzz::Target;
 
-const URL_WORDS: [&[u8]; 26] = [
+const URL_WORDS: [&[u8]; 32] = [
+    b"/q/1",
+    b"state=",
+    b"page=",
+    b"action=list",
+    b"&",
+    b"%26",
     b"..",
     b"%2e",
     b"%2E%2e",
@@ -50,6 +56,10 @@ fn fuzz_policy() {
             b"\x01\x3fhttps://user@api.example.com/v1/a",
             b"\x01\x3fhttps://API.example.com/v1/a",
             b"\x01\x3fhttp://[::1]/",
+            b"\x00\x3fhttps://api.example.com/q/1?state=open&action=list",
+            b"\x00\x3fhttps://api.example.com/q/1?state=open&page=2",
+            b"\x00\x3fhttps://api.example.com/none?",
+            b"\x00\x3fhttps://open.example.org/files/a?page=1",
         ],
         words: &URL_WORDS,
     };
