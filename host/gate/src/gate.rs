@@ -69,6 +69,12 @@ impl Gate {
         Ok(Self { network: Network::faked(fake)?, ..self })
     }
 
+    /// The same gate with names that a test knows.
+    #[cfg(test)]
+    pub(crate) fn told(self, told: crate::network::Told) -> Self {
+        Self { network: self.network.told(told), ..self }
+    }
+
     /// One request of a guest, top to bottom.
     pub(crate) async fn send(
         &self,

@@ -96,6 +96,23 @@ pub(super) const ROWS: &[Row] = &[
     ),
     row("H21", "other-schemes-than-http", |_| urls(SCHEMES), Code::BadRequest),
     row("H22", "same-header-twice", |o| vec![with(o, &[("accept", "a"), ("Accept", "b")])], Code::BadRequest),
+    row(
+        "H24",
+        "query-that-no-rule-lists",
+        |o| {
+            let queries = [
+                "action=delete",
+                "state=a&action=b",
+                "state=a&state=b",
+                "state=a;b=c",
+                "State=a",
+                "%73tate=a",
+                "state[]=a",
+            ];
+            urls(&queries.map(|query| format!("{o}/listed/x?{query}")).iter().map(String::as_str).collect::<Vec<_>>())
+        },
+        Code::QueryNotGranted,
+    ),
     Row {
         id: "H23",
         name: "requests-without-end",

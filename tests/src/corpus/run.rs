@@ -62,7 +62,7 @@ pub async fn run(row: &'static Row) -> Outcome {
         _ => (Server::fine().await, String::new()),
     };
     let config = format!(
-        "[service.upstream]\norigins = [\"{}\", \"https://localhost:9\"]\nscopes = {{ use = [\"GET,POST,PUT,PATCH,DELETE,HEAD /api/**\"] }}\n\
+        "[service.upstream]\norigins = [\"{}\", \"https://localhost:9\"]\nscopes = {{ use = [\"GET,POST,PUT,PATCH,DELETE,HEAD /api/**\", \"GET /listed/{{id}}?state&page\"] }}\n\
          deny = [\"/api/admin/**\"]\n{LIMITS}{network}",
         server.origin()
     );

@@ -35,6 +35,7 @@ const IDLE_CONNECTIONS: usize = 8;
 /// The network, with a connection pool for each service: no request of one service rides on another's connection (threat C8).
 pub(crate) struct Network {
     tls: ClientConfig,
+    names: Public,
     clients: Mutex<HashMap<Option<String>, Client>>,
     /// What answers instead of a network, in tests.
     #[cfg(test)]
@@ -46,6 +47,7 @@ impl Network {
     pub(crate) fn new(extra_roots: Option<&[u8]>) -> Result<Self, Refusal> {
         Ok(Self {
             tls: tls(extra_roots)?,
+            names: Public::default(),
             clients: Mutex::default(),
             #[cfg(test)]
             fake: None,
@@ -56,6 +58,12 @@ impl Network {
     #[cfg(test)]
     pub(crate) fn faked(fake: super::Fake) -> Result<Self, Refusal> {
         Ok(Self { fake: Some(fake), ..Self::new(None)? })
+    }
+
+    /// The same network with names that a test knows.
+    #[cfg(test)]
+    pub(crate) fn told(self, told: super::Told) -> Self {
+        Self { names: Public { told: Some(Arc::new(told)) }, ..self }
     }
 
     /// Sends a request and reads the whole response, with the scan's eyes on it, until the deadline.
@@ -105,7 +113,7 @@ impl Network {
         if let Some(client) = clients.get(&service.map(str::to_owned)) {
             return Ok(client.clone());
         }
-        let client = build(self.tls.clone(), IDLE_CONNECTIONS)?;
+        let client = build(self.tls.clone(), self.names.clone(), IDLE_CONNECTIONS)?;
         clients.insert(service.map(str::to_owned), client.clone());
         Ok(client)
     }
@@ -150,10 +158,10 @@ pub(super) fn tls(extra_roots: Option<&[u8]>) -> Result<ClientConfig, Refusal> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place that builds an HTTP client")]
-pub(super) fn build(tls: ClientConfig, idle_connections: usize) -> Result<Client, Refusal> {
+pub(super) fn build(tls: ClientConfig, names: Public, idle_connections: usize) -> Result<Client, Refusal> {
     Client::builder()
         .tls_backend_preconfigured(tls)
-        .dns_resolver(Public)
+        .dns_resolver(names)
         // A proxy variable would carry the token elsewhere and look names up in our stead (threat K2).
         .no_proxy()
         // Followed redirects carry custom credential headers to other origins (reqwest#3091, CVE-2018-1000007, threat D1).

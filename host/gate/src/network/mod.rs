@@ -3,10 +3,14 @@
 mod body;
 mod client;
 mod issuer;
+#[cfg(test)]
+mod rebinding;
 mod resolver;
 
 pub(crate) use client::Network;
 pub use issuer::IssuerNetwork;
+#[cfg(test)]
+pub(crate) use resolver::Told;
 
 use http::HeaderMap;
 
