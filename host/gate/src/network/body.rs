@@ -39,7 +39,8 @@ pub(super) async fn read(mut response: Response, reading: &mut Reading, origin: 
     }
 }
 
-fn too_large(origin: &str) -> Refusal {
+/// The refusal of an answer that is over its limit, as it came or decoded.
+pub(crate) fn too_large(origin: &str) -> Refusal {
     Refusal::new(
         Code::ResponseTooLarge,
         format!("the answer of {origin} has more than {} bytes", limits::RESPONSE_BODY_BYTES),

@@ -7,6 +7,7 @@ mod issuer;
 mod rebinding;
 mod resolver;
 
+pub(crate) use body::too_large;
 pub(crate) use client::Network;
 pub use issuer::IssuerNetwork;
 #[cfg(test)]
