@@ -73,3 +73,54 @@ fn the_corpus_has_seventy_guests_and_twenty_servers_and_each_row_its_own_id_and_
         }
     }
 }
+
+/// A hostile guest is read before it is believed: none is longer than a screen.
+const MOST_LINES: usize = 45;
+
+#[test]
+fn no_hostile_guest_has_more_than_forty_five_lines() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut guests = 0;
+    for folder in ["src/corpus", "guests/hostile/src", "../host/sandbox/tests/support"] {
+        for entry in std::fs::read_dir(root.join(folder)).unwrap().flatten() {
+            let name = entry.file_name().into_string().unwrap();
+            if !name.ends_with(".rs") {
+                continue;
+            }
+            let text = std::fs::read_to_string(entry.path()).unwrap();
+            for (what, lines) in pieces(&text) {
+                guests += 1;
+                assert!(lines <= MOST_LINES, "{folder}/{name}: {what} has {lines} lines");
+            }
+        }
+    }
+    assert!(guests > 150, "only {guests} pieces were found");
+}
+
+/// Functions and constant texts, each with its number of lines: what guests are made of. The tables of rows are no guests.
+fn pieces(text: &str) -> Vec<(&str, usize)> {
+    let lines: Vec<&str> = text.lines().collect();
+    let mut found = Vec::new();
+    for (start, line) in lines.iter().enumerate() {
+        let indent = &line[..line.len() - line.trim_start().len()];
+        let bare = line.trim_start().trim_start_matches("pub(super) ").trim_start_matches("pub(crate) ");
+        let bare = bare.trim_start_matches("pub ").trim_start_matches("async ");
+        let ends: &[&str] = match bare {
+            bare if bare.starts_with("fn ") => &["}"],
+            bare if bare.starts_with("const ") && !bare.starts_with("const fn") && bare.contains("&str") => {
+                &["\";", "\"#;", "];"]
+            }
+            _ => continue,
+        };
+        let is_end = |line: &&str| match ends {
+            ["}"] => {
+                **line == format!("{indent}}}")
+                    || line.ends_with(" }") && line.starts_with(indent) && line.contains("fn ")
+            }
+            ends => ends.iter().any(|end| line.ends_with(end)),
+        };
+        let length = lines[start..].iter().position(|line| is_end(&line)).map_or(usize::MAX, |last| last + 1);
+        found.push((bare, length));
+    }
+    found
+}
