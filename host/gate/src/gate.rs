@@ -102,6 +102,7 @@ impl Gate {
             return Err(secret_in_request());
         }
         let of = allowed.terms.service.clone();
+        let with_token = allowed.terms.scope.is_some();
         let place = timeout_at(deadline, self.fair.enter(grant.digest, of.as_deref())).await;
         let _place = place.map_err(|_| busy())??;
 
@@ -109,8 +110,10 @@ impl Gate {
         trace.received(&received);
         self.fair.learn(of.as_deref(), received.status, &received.headers);
 
-        let further = self.services.find(&service).map_or(&[][..], |service| &service.response_headers);
-        let cleaned = scan::clean(received, &self.secrets()?, further);
+        let found = self.services.find(&service);
+        let further = found.map_or(&[][..], |service| &service.response_headers);
+        let minting = found.filter(|service| with_token && !service.new_credentials_pass).map(|_| &*service);
+        let cleaned = scan::clean(received, &self.secrets()?, further, minting);
         // A long answer is no sign of a guess.
         if matches!(&cleaned, Err(refusal) if refusal.code == Code::LeakStopped) {
             self.strikes.add(grant.digest, &service);

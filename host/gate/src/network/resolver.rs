@@ -19,11 +19,15 @@ pub(crate) struct Public {
     pub(crate) told: Option<std::sync::Arc<Told>>,
 }
 
+/// What a name leads to.
+#[cfg(test)]
+pub(crate) type Lookup = dyn Fn(&str) -> Vec<SocketAddr> + Send + Sync;
+
 /// Names as a test has them.
 #[cfg(test)]
 pub(crate) struct Told {
     /// The answer to a lookup.
-    pub(crate) answers: Box<dyn Fn(&str) -> Vec<SocketAddr> + Send + Sync>,
+    pub(crate) answers: Box<Lookup>,
     /// Which address of this machine stands for one that passed: tests send nothing into the world.
     pub(crate) stand_in: fn(SocketAddr) -> SocketAddr,
 }

@@ -6,6 +6,7 @@
 
 mod decode;
 mod forms;
+mod minted;
 #[cfg(test)]
 pub(crate) mod oracle;
 mod reading;
@@ -65,7 +66,14 @@ pub(crate) fn is_never_returned(name: &str) -> bool {
 }
 
 /// Scans a response and strips it. A hit withholds all of it: masking parts would answer a guess with each part.
-pub(crate) fn clean(received: Received, secrets: &Arc<Secrets>, further: &[String]) -> Result<Answer, Refusal> {
+/// `further`: response headers that the service lets through besides. `minting`: the service whose token was sent, unless its
+/// operator lets new credentials pass.
+pub(crate) fn clean(
+    received: Received,
+    secrets: &Arc<Secrets>,
+    further: &[String],
+    minting: Option<&str>,
+) -> Result<Answer, Refusal> {
     let Received { status, headers, body, reading, target, .. } = received;
     let origin = target.origin.to_string();
     let in_headers = headers
@@ -84,6 +92,9 @@ pub(crate) fn clean(received: Received, secrets: &Arc<Secrets>, further: &[Strin
         Ok(None) => body,
         Err(why) => return Err(undecoded(&origin, why)),
     };
+    if let Some((service, name)) = minting.and_then(|service| Some((service, minted::name_in(&body)?))) {
+        return Err(new_credential(&origin, service, name));
+    }
     if status == 206 {
         return Err(unscannable(&origin, "a part of a body (206), which nobody asked for"));
     }
@@ -120,6 +131,17 @@ fn leak(origin: &str) -> Refusal {
         Code::LeakStopped,
         format!("the answer of {origin} held a credential, and was withheld whole"),
         "the server gives back what it is sent: the operator should deny that path to tools (`deny` of the service)",
+    )
+}
+
+fn new_credential(origin: &str, service: &str, name: &str) -> Refusal {
+    Refusal::new(
+        Code::LeakStopped,
+        format!("the answer of {origin} held a new credential (`{name}`), and was withheld whole"),
+        format!(
+            "the operator should deny that path to tools (`deny` of [service.{service}]); if its tools may have what it \
+             makes: new_credentials = \"pass\" there"
+        ),
     )
 }
 
