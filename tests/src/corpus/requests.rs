@@ -176,6 +176,8 @@ const TRAVERSAL: &[&str] = &[
     "/api/%2e%2e/admin",
     "/api/%2E%2E/admin",
     "/api/.%2e/admin",
+    "/api/..%20/admin",
+    "/api/.../admin",
     "/api/..%2fadmin",
     "/api/%252e%252e/admin",
     "/api//admin",
