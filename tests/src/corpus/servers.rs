@@ -83,7 +83,9 @@ impl Server {
                 let bytes = bytes.clone();
                 tokio::spawn(async move {
                     let mut piece = [0; 4096];
-                    stream.read(&mut piece).await.ok()?;
+                    if stream.read(&mut piece).await.ok()? == 0 {
+                        return None;
+                    }
                     stream.write_all(&bytes).await.ok()?;
                     while stream.read(&mut piece).await.ok()? > 0 {}
                     Some(())

@@ -76,7 +76,7 @@ pub(crate) fn hostile(args: &[String]) -> Done {
 }
 
 /// Fuzz targets. Each is a test, `fuzz_NAME`, that goes on for as long as it is told.
-const TARGETS: [&str; 7] = ["addresses", "headers", "manifest", "ops", "policy", "scan", "values"];
+const TARGETS: [&str; 8] = ["addresses", "bodies", "headers", "manifest", "ops", "policy", "scan", "values"];
 /// The packages that have them. Always all, so that what is under them is built once.
 const PACKAGES: [&str; 6] = ["--package", "hotcell-gate", "--package", "hotcell-sandbox", "--package", "hotcell-tests"];
 

@@ -4,6 +4,7 @@
 #![allow(missing_docs, unreachable_pub, reason = "no part of the product")]
 
 mod addresses;
+mod bodies;
 mod headers;
 mod ops;
 mod policy;
@@ -28,6 +29,7 @@ use crate::policy::PublicRule;
 use crate::service::Services;
 
 use addresses::addresses;
+use bodies::bodies;
 use headers::headers;
 use ops::ops;
 use policy::policy;

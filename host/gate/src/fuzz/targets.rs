@@ -98,6 +98,32 @@ fn fuzz_headers() {
 }
 
 #[test]
+fn fuzz_bodies() {
+    let target = Target {
+        name: "bodies",
+        seeds: &[
+            b"\x00\x00\x00\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff\x01\x00\x00\xff\xff\x00\x00\x00\x00\x00\x00\x00\x00",
+            b"\x01\x00\x00\x78\x01\x03\x00\x00\x00\x00\x01",
+            b"\x02\x00\x00{\"number\": 12, \"number\": 12}",
+            b"\x03\x00\x00{\"number\": 12, \"number\": 12}",
+            b"\x04\x80\x01one member and another",
+            b"\x06\x00\x00aaaaaaaaaaaaaaaa",
+        ],
+        words: &[
+            b"\x1f\x8b\x08",
+            b"\x1f\x8b\x08\x08\x00\x00\x00\x00\x00\xffname\x00",
+            b"\x28\xb5\x2f\xfd",
+            b"\x78\x9c",
+            b"\x03\x00",
+            b"\x00\x00\x00\x00",
+            b"\xff\xff",
+            b"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+        ],
+    };
+    target.drive(super::bodies);
+}
+
+#[test]
 fn fuzz_addresses() {
     let target = Target {
         name: "addresses",

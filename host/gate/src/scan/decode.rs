@@ -15,16 +15,16 @@ use http::HeaderMap;
 use http::header;
 
 /// How often longer than its encoding a body may be (deflate itself ends at 1,032), and what is granted besides.
-const RATIO: usize = 100;
-const ALLOWANCE: usize = 256 * 1024;
+pub(crate) const RATIO: usize = 100;
+pub(crate) const ALLOWANCE: usize = 256 * 1024;
 /// Bytes that are decoded between two looks at the bounds.
 const STEP: usize = 64 * 1024;
 /// Members of a gzip body (RFC 1952 §2.2). Each costs a decoder, and an empty one takes 20 bytes.
 const MEMBERS: usize = 16;
 
 /// Why a body is not decoded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Undecoded {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Undecoded {
     /// It broke off, has a wrong checksum, or something behind its end.
     Broken,
     /// It is longer than a response may be.
@@ -36,7 +36,7 @@ pub(super) enum Undecoded {
 }
 
 /// The body as it was before it was encoded; `None` if it was not.
-pub(super) fn decoded(headers: &HeaderMap, body: &[u8]) -> Result<Option<Vec<u8>>, Undecoded> {
+pub(crate) fn decoded(headers: &HeaderMap, body: &[u8]) -> Result<Option<Vec<u8>>, Undecoded> {
     let values =
         headers.get_all(header::CONTENT_ENCODING).iter().flat_map(|value| value.as_bytes().split(|b| *b == b','));
     let mut codings = values.map(<[u8]>::trim_ascii).filter(|coding| !coding.is_empty());
@@ -57,7 +57,7 @@ pub(super) fn decoded(headers: &HeaderMap, body: &[u8]) -> Result<Option<Vec<u8>
 }
 
 /// Whether a body begins as gzip (RFC 1952) or zstd (RFC 8878) does.
-pub(super) fn is_compressed(body: &[u8]) -> bool {
+pub(crate) fn is_compressed(body: &[u8]) -> bool {
     body.starts_with(&[0x1f, 0x8b, 8]) || body.starts_with(&[0x28, 0xb5, 0x2f, 0xfd])
 }
 

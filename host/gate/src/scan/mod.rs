@@ -4,7 +4,7 @@
 //! where the token was sent. Whole tokens only, never fragments: a scan for fragments is an oracle that gives the token
 //! away character by character (threat E12).
 
-mod decode;
+pub(crate) mod decode;
 mod forms;
 mod minted;
 #[cfg(test)]
