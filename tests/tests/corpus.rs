@@ -119,7 +119,7 @@ fn pieces(text: &str) -> Vec<(&str, usize)> {
             }
             ends => ends.iter().any(|end| line.ends_with(end)),
         };
-        let length = lines[start..].iter().position(|line| is_end(line)).map_or(usize::MAX, |last| last + 1);
+        let length = lines[start..].iter().position(is_end).map_or(usize::MAX, |last| last + 1);
         found.push((bare, length));
     }
     found
