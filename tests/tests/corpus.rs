@@ -84,7 +84,8 @@ fn no_hostile_guest_has_more_than_forty_five_lines() {
     for folder in ["src/corpus", "guests/hostile/src", "../host/sandbox/tests/support"] {
         for entry in std::fs::read_dir(root.join(folder)).unwrap().flatten() {
             let name = entry.file_name().into_string().unwrap();
-            if !name.ends_with(".rs") {
+            // What runs the rows is no guest.
+            if !name.ends_with(".rs") || name == "run.rs" {
                 continue;
             }
             let text = std::fs::read_to_string(entry.path()).unwrap();
