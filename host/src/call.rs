@@ -127,7 +127,7 @@ async fn run(line: &mut Recorded<'_>, request: Request, watcher: Arc<dyn Watcher
     line.session = Some(Arc::clone(&session));
     let request = CallRequest { action, arguments, limits: own };
     let mut outcome = tokio::select! {
-        outcome = host.sandbox()?.call(&loaded, request, Arc::clone(&session) as _) => outcome,
+        outcome = host.room.guests()?.call(&loaded, request, Arc::clone(&session) as _) => outcome,
         refusal = session.stopped() => {
             CallOutcome { verdict: Verdict::Refused(refusal), cost: Cost { wall: now.elapsed(), ..Cost::default() } }
         }

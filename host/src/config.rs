@@ -14,6 +14,7 @@ use serde::Deserialize;
 use crate::catalog::place;
 use crate::catalog::toml_mistake;
 use crate::folders;
+use crate::guests::Isolation;
 
 /// The file's name in the config folder.
 pub(crate) const FILE: &str = "config.toml";
@@ -31,6 +32,15 @@ pub struct Config {
     pub extra_roots: Option<Vec<u8>>,
     /// How agents are served.
     pub serve: Serve,
+    /// Who shares a process with whom.
+    pub isolation: Isolation,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawSandbox {
+    #[serde(default)]
+    isolation: Isolation,
 }
 
 /// `[serve]`: how agents are served over MCP.
@@ -72,6 +82,8 @@ struct Raw {
     #[serde(default)]
     network: RawNetwork,
     #[serde(default)]
+    sandbox: RawSandbox,
+    #[serde(default)]
     serve: Serve,
 }
 
@@ -105,7 +117,13 @@ impl Config {
         let raw: Raw = toml::from_str(&text).map_err(|error| toml_mistake(&text, FILE, &error))?;
         let extra_roots = raw.network.extra_roots.map(|name| roots(folder, &name)).transpose()?;
         let services = Services::parse(&text, FILE)?;
-        Ok(Self { services, limits: raw.limits.read(&text)?, extra_roots, serve: raw.serve })
+        Ok(Self {
+            services,
+            limits: raw.limits.read(&text)?,
+            extra_roots,
+            serve: raw.serve,
+            isolation: raw.sandbox.isolation,
+        })
     }
 }
 

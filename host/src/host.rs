@@ -20,8 +20,7 @@ use hotcell_protocol::Digest;
 use hotcell_protocol::Limits;
 use hotcell_protocol::Refusal;
 use hotcell_sandbox::CodeCache;
-use hotcell_sandbox::Sandbox;
-use hotcell_sandbox::Tool;
+use hotcell_sandbox::Compiled;
 use hotcell_vault::AuthError;
 use hotcell_vault::AuthStore;
 use hotcell_vault::Id;
@@ -39,6 +38,8 @@ use crate::Places;
 use crate::compiler::Compiler;
 use crate::config::Serve;
 use crate::folders;
+use crate::guests::Loaded;
+use crate::guests::Room;
 use crate::keys::Keys;
 use crate::record::Record;
 use crate::strikes::Strikes;
@@ -54,14 +55,14 @@ pub struct Host {
     record: Record,
     strikes: Arc<Strikes>,
     keys: Box<dyn Keys>,
-    sandbox: OnceLock<Sandbox>,
+    pub(crate) room: Room,
     issuers: OnceLock<Arc<IssuerNetwork>>,
     store: Mutex<Option<Arc<AuthStore>>>,
     gates: Mutex<Gates>,
     config_path: PathBuf,
     code: CodeCache,
     compiler: Compiler,
-    tools: Mutex<HashMap<Digest, Arc<Tool>>>,
+    tools: Mutex<HashMap<Digest, Arc<Loaded>>>,
 }
 
 /// The gate, with the store or without: an action that reaches nothing outside needs no keychain to be opened.
@@ -100,7 +101,7 @@ impl Host {
             strikes: Arc::new(Strikes::open(&state)?),
             state,
             keys,
-            sandbox: OnceLock::new(),
+            room: Room::new(config.isolation),
             issuers: OnceLock::new(),
             store: Mutex::default(),
             gates: Mutex::default(),
@@ -335,17 +336,21 @@ impl Host {
     /// # Errors
     /// [`Code::BadComponent`] if it cannot be compiled, [`Code::StoreUnavailable`] if it cannot be kept.
     pub fn install(&self, package: &Package, granted: Granted) -> Result<(), Refusal> {
-        let tool = self.load(&package.bytes, package.digest, &package.manifest.inert_imports)?;
+        let compiled = self.compiled(&package.bytes, package.digest, &package.manifest.inert_imports)?;
+        let guests = self.room.guests()?;
+        guests.check(&compiled)?;
+        let tool = guests.load(compiled)?;
         let earlier = self.catalog.install(package, granted)?;
         if let Some(earlier) = earlier.filter(|earlier| earlier.digest != package.digest) {
             self.code.forget(earlier.digest);
+            self.loaded().remove(&earlier.digest);
         }
         self.loaded().insert(package.digest, Arc::new(tool));
         Ok(())
     }
 
     /// The compiled tool of a grant. Compiled once in the life of the host.
-    pub(crate) fn tool(&self, granted: &Granted) -> Result<Arc<Tool>, Refusal> {
+    pub(crate) fn tool(&self, granted: &Granted) -> Result<Arc<Loaded>, Refusal> {
         if let Some(tool) = self.loaded().get(&granted.digest) {
             return Ok(Arc::clone(tool));
         }
@@ -361,8 +366,12 @@ impl Host {
     }
 
     /// A tool of bytes whose digest was checked; compiled where no code of it is kept.
-    fn load(&self, bytes: &[u8], digest: Digest, inert: &[String]) -> Result<Tool, Refusal> {
-        self.sandbox()?.load_kept(bytes, digest, inert, &self.code, |bytes| self.compiler.compile(bytes))
+    pub(crate) fn load(&self, bytes: &[u8], digest: Digest, inert: &[String]) -> Result<Loaded, Refusal> {
+        self.room.guests()?.load(self.compiled(bytes, digest, inert)?)
+    }
+
+    fn compiled(&self, bytes: &[u8], digest: Digest, inert: &[String]) -> Result<Compiled, Refusal> {
+        self.code.compiled(bytes, digest, inert, |bytes| self.compiler.compile(bytes))
     }
 
     /// Removes a tool, its grant and its code.
@@ -372,22 +381,11 @@ impl Host {
     pub fn remove(&self, tool: &str) -> Result<Granted, Refusal> {
         let removed = self.catalog.remove(tool)?;
         self.code.forget(removed.digest);
+        self.loaded().remove(&removed.digest);
         Ok(removed)
     }
 
-    fn loaded(&self) -> std::sync::MutexGuard<'_, HashMap<Digest, Arc<Tool>>> {
+    fn loaded(&self) -> std::sync::MutexGuard<'_, HashMap<Digest, Arc<Loaded>>> {
         self.tools.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The sandbox, made at its first use.
-    ///
-    /// # Errors
-    /// [`Code::Internal`] if the machine offers no room for it.
-    pub fn sandbox(&self) -> Result<&Sandbox, Refusal> {
-        if let Some(sandbox) = self.sandbox.get() {
-            return Ok(sandbox);
-        }
-        let made = Sandbox::new(&hotcell_sandbox::Options::default())?;
-        Ok(self.sandbox.get_or_init(|| made))
     }
 }

@@ -35,6 +35,7 @@ pub mod compiler;
 mod config;
 mod demo;
 mod folders;
+mod guests;
 mod host;
 mod keys;
 mod mcp;
@@ -60,6 +61,9 @@ pub use catalog::embedded;
 pub use catalog::with_manifest;
 pub use config::Config;
 pub use folders::Places;
+pub use guests::Isolation;
 pub use host::Host;
+#[cfg(target_os = "linux")]
+pub use hotcell_worker as worker;
 pub use keys::Keys;
 pub use strikes::Strikes;

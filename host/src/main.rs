@@ -13,9 +13,14 @@ use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
     hide_panic_messages();
-    // Before everything else: this process is one of the compiler's, and has nothing to do with what follows.
-    if std::env::args_os().nth(1).is_some_and(|arg| arg == compiler::COMMAND) {
+    // Before everything else: this process is a compiler's or a worker, and has nothing to do with what follows.
+    let command = std::env::args_os().nth(1);
+    if command.as_ref().is_some_and(|command| command == compiler::COMMAND) {
         return compiler::child();
+    }
+    #[cfg(target_os = "linux")]
+    if command.is_some_and(|command| command == hotcell::worker::COMMAND) {
+        return hotcell::worker::run();
     }
     // No other process reads what this one holds. Where the system does not offer it, the work goes on: `doctor` says so.
     let hardened = hotcell_vault::harden_process();

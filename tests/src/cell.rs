@@ -8,6 +8,7 @@ use std::process::Output;
 use std::process::Stdio;
 use std::sync::Mutex;
 
+use hotcell::Isolation;
 use hotcell::Places;
 use hotcell_vault::AuthStore;
 use hotcell_vault::Key;
@@ -26,6 +27,7 @@ pub struct Cell {
     log: &'static str,
     /// Where this process's log was when the canary was made: what is older cannot hold it.
     log_start: usize,
+    isolation: Isolation,
     /// Tokens that a server made, as far as the test saw them.
     watched: Mutex<Vec<Canary>>,
     /// What the test saw. [`Cell::hotcell`] adds the output of each command by itself.
@@ -79,7 +81,19 @@ impl Cell {
     fn with(prefix: &str, log: &'static str) -> Self {
         let folder = tempfile::Builder::new().prefix("hotcell-test-").tempdir().unwrap();
         let (log_start, canary) = (Log::length(), Canary::new(prefix));
-        Self { folder, canary, log, log_start, watched: Mutex::default(), sinks: Sinks::default() }
+        let isolation = Isolation::default();
+        Self { folder, canary, log, log_start, isolation, watched: Mutex::default(), sinks: Sinks::default() }
+    }
+
+    /// Hosts opened in this cell run their guests so, instead of as the product does by itself.
+    #[must_use]
+    pub fn isolated(mut self, isolation: Isolation) -> Self {
+        self.isolation = isolation;
+        self
+    }
+
+    pub(crate) fn isolation(&self) -> Isolation {
+        self.isolation
     }
 
     /// The token of this test.

@@ -75,6 +75,7 @@ impl<'a> Embedded<'a> {
     /// Opens a host in a cell that has a configuration: one more beside others.
     pub fn open(cell: &'a Cell) -> Self {
         let host = Host::open(&cell.places(), Box::new(KeyFile(cell.key_file()))).unwrap();
+        let host = host.with_workers(programs::hotcell()).with_isolation(cell.isolation());
         Self { cell, host, lines: Arc::default() }
     }
 

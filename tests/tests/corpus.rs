@@ -10,18 +10,25 @@
     reason = "tests may panic, say what they leave out, and prepare files"
 )]
 
+use hotcell::Isolation;
 use hotcell_tests::corpus;
 use hotcell_tests::corpus::Row;
 
-/// Runs the rows of one group.
+/// Runs the rows of one group: behind both walls, as the product does, and behind the first alone.
 async fn group(letter: char) {
+    for isolation in [Isolation::Tool, Isolation::None] {
+        group_isolated(letter, isolation).await;
+    }
+}
+
+async fn group_isolated(letter: char, isolation: Isolation) {
     let rows: Vec<&Row> =
         corpus::guests().chain(corpus::upstreams()).filter(|row| row.id.starts_with(letter)).collect();
     assert!(!rows.is_empty(), "no row is of the group {letter}");
     let mut wrong = Vec::new();
     for row in rows {
-        let outcome = corpus::run(row).await;
-        wrong.extend(outcome.wrong.iter().map(|why| format!("{} {}: {why}", row.id, row.name)));
+        let outcome = corpus::run(row, isolation).await;
+        wrong.extend(outcome.wrong.iter().map(|why| format!("{} {} ({isolation:?}): {why}", row.id, row.name)));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

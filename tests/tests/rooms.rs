@@ -35,13 +35,15 @@ fn tree(package: &str) -> Vec<String> {
 }
 
 #[test]
-fn a2_the_sandbox_cannot_name_a_token_a_client_or_a_keychain() {
-    let tree = tree("hotcell-sandbox");
-    assert!(tree.iter().any(|name| name == "wasmtime"), "the tree is not the sandbox's: {tree:?}");
-    for name in &tree {
-        let forbidden =
-            ["hotcell-vault", "hotcell-gate", "hotcell", "reqwest", "hyper", "rustls", "wasmtime-wasi-http"];
-        assert!(!forbidden.contains(&name.as_str()) && !name.contains("keyring"), "the sandbox depends on {name}");
+fn a2_sandbox_and_worker_cannot_name_a_token_a_client_or_a_keychain() {
+    for room in ["hotcell-sandbox", "hotcell-worker"] {
+        let tree = tree(room);
+        assert!(tree.iter().any(|name| name == "wasmtime"), "the tree is not that of {room}: {tree:?}");
+        for name in &tree {
+            let forbidden =
+                ["hotcell-vault", "hotcell-gate", "hotcell", "reqwest", "hyper", "rustls", "wasmtime-wasi-http"];
+            assert!(!forbidden.contains(&name.as_str()) && !name.contains("keyring"), "{room} depends on {name}");
+        }
     }
 }
 
@@ -57,6 +59,7 @@ fn rooms_depend_one_way_only() {
     assert_eq!(ours("hotcell-vault"), ["hotcell-protocol", "hotcell-vault"]);
     assert_eq!(ours("hotcell-gate"), ["hotcell-gate", "hotcell-protocol", "hotcell-vault"]);
     assert_eq!(ours("hotcell-sandbox"), ["hotcell-protocol", "hotcell-sandbox"]);
+    assert_eq!(ours("hotcell-worker"), ["hotcell-protocol", "hotcell-sandbox", "hotcell-worker"]);
 }
 
 #[test]

@@ -272,6 +272,11 @@ impl Outside for Session {
         origin.filter(|_| granted).map(ToString::to_string).ok_or(GuestError::Denied)
     }
 
+    fn origins(&self) -> Vec<(String, String)> {
+        let origin = |service: &String| Some((service.clone(), self.origin(service).ok()?));
+        self.grant.services.keys().filter_map(origin).collect()
+    }
+
     fn log(&self, line: LogLine) {
         if self.gate.holds_secret(line.text.as_bytes()) {
             let text = "a line of the tool's log held a credential, and was withheld".to_owned();

@@ -108,6 +108,11 @@ pub trait Outside: Send + Sync {
     /// [`GuestError::Denied`] for every other service, known or not (threat F4).
     fn origin(&self, service: &str) -> Result<String, GuestError>;
 
+    /// All origins that [`Outside::origin`] names, with their services: for a guest in another process, which asks itself.
+    fn origins(&self) -> Vec<(String, String)> {
+        Vec::new()
+    }
+
     /// Takes one line of the tool's log.
     fn log(&self, line: LogLine);
 

@@ -156,6 +156,25 @@ pub const MCP_SIGN_IN_CONNECTION: Duration = Duration::from_secs(45);
 /// How often the grants are looked at for changes: one `stat` each time.
 pub const MCP_CHANGES_EVERY: Duration = Duration::from_millis(500);
 
+// ---- workers ----
+
+/// Bytes of a message's head, and of its tail, between broker and worker: the largest is what a guest may hand over at once.
+pub const WIRE_BYTES: usize = HOSTCALL_FUEL + 4 * MIB;
+/// Bytes that wait to be written to one worker. One that does not read is ended before the broker holds more.
+pub const WIRE_UNSENT_BYTES: usize = 256 * MIB;
+/// Workers at one time, where more tools are at work than there are cores.
+pub const WORKERS: usize = 32;
+/// Calls of one worker at one time; further ones wait.
+pub const WORKER_CALLS: usize = 64;
+/// Time for a worker to start: milliseconds on an idle machine.
+pub const WORKER_START: Duration = Duration::from_secs(20);
+/// Time for a worker to stop a call that nobody waits for, before it is ended. A guest is stopped within a tick.
+pub const WORKER_STOP: Duration = Duration::from_secs(2);
+/// Progress reports of one call that a worker may hand on: ten a second for the longest deadline.
+pub const PROGRESS_REPORTS: usize = 40_000;
+/// Bytes of each of a refusal's two texts, where a worker says them.
+pub const REFUSAL_BYTES: usize = 4 * KIB;
+
 /// The limits that one call runs under. [`Default`] is the constants above; an operator may set others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {

@@ -72,6 +72,8 @@ pub enum Code {
     UpstreamUnreachable,
     /// The server did not answer in time.
     UpstreamTimedOut,
+    /// The process that ran the tool ended in the middle of the call.
+    WorkerLost,
 }
 
 impl Code {
@@ -109,6 +111,7 @@ impl Code {
             Self::UnknownTool => "unknown-tool",
             Self::UpstreamUnreachable => "upstream-unreachable",
             Self::UpstreamTimedOut => "upstream-timed-out",
+            Self::WorkerLost => "worker-lost",
         }
     }
 

@@ -55,6 +55,7 @@ impl Sandbox {
         let CallRequest { action, arguments, limits } = request;
         let (action, export) = tool.find(&action)?;
         let arguments = values::arguments(action, &arguments)?;
+        self.start_clock()?;
 
         // The deadline covers the wait for a place, instantiation, host calls, and the reading of the result. A span that
         // the clock cannot hold is the usual one.

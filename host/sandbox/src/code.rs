@@ -6,6 +6,7 @@ use std::hash::Hash as _;
 use std::hash::Hasher;
 use std::io::Read as _;
 use std::io::Write as _;
+use std::path::Path;
 
 use cap_std::fs::Dir;
 use cap_std::fs::OpenOptions;
@@ -34,15 +35,13 @@ pub struct CodeCache {
     key: [u8; 32],
 }
 
-/// Compiles a component, without running any of it, into the form that [`Sandbox::load_kept`] keeps.
+/// Compiles a component, without running any of it, into the form that [`CodeCache`] keeps.
 ///
 /// # Errors
 /// [`Code::BadComponent`] for what the engine does not compile.
 pub fn compile(component: &[u8]) -> Result<Vec<u8>, Refusal> {
     // Code does not depend on where instances will lie: this engine needs no pool.
-    let engine = Engine::new(&config(InstanceAllocationStrategy::OnDemand))
-        .map_err(|_| Refusal::internal("the engine cannot start on this machine"))?;
-    engine.precompile_component(component).map_err(|error| not_compiled(&error))
+    fingerprint()?.precompile_component(component).map_err(|error| not_compiled(&error))
 }
 
 impl CodeCache {
@@ -113,56 +112,107 @@ impl CodeCache {
     }
 }
 
-impl Sandbox {
-    /// As [`Sandbox::load`], with code that was kept where there is some. `compile` is called where there is none: it may
-    /// do its work in another process.
+/// A tool's description, and its code in the form that [`compile`] makes. Genuine: read from where only a holder of the key can
+/// have written it, or just made.
+pub struct Compiled {
+    description: Description,
+    code: Vec<u8>,
+}
+
+impl Compiled {
+    /// What the tool is, and its native code: for this engine, in this version, on this kind of processor.
+    #[must_use]
+    pub fn into_parts(self) -> (Description, Vec<u8>) {
+        (self.description, self.code)
+    }
+}
+
+impl CodeCache {
+    /// The description and code of a component; `compile` is called where none are kept: it may do its work in another process.
     ///
     /// # Errors
     /// As [`Sandbox::load`].
-    pub fn load_kept(
+    pub fn compiled(
         &self,
         bytes: &[u8],
         digest: Digest,
         inert: &[String],
-        cache: &CodeCache,
         compile: impl FnOnce(&[u8]) -> Result<Vec<u8>, Refusal>,
-    ) -> Result<Tool, Refusal> {
-        let name = self.name_of(digest, inert);
-        if let Some((description, code)) = cache.find(&name)
-            && let Ok(component) = self.revive(&code)
-        {
-            return self.link(description, &component);
+    ) -> Result<Compiled, Refusal> {
+        let name = name_of(digest, inert)?;
+        if let Some((description, code)) = self.find(&name) {
+            return Ok(Compiled { description, code });
         }
         let description = describe(bytes, inert)?;
         let code = compile(bytes)?;
-        let component = self.revive(&code)?;
-        cache.keep(&name, &description, &code);
-        self.link(description, &component)
+        self.keep(&name, &description, &code);
+        Ok(Compiled { description, code })
+    }
+}
+
+impl Sandbox {
+    /// A tool of code that was compiled before.
+    ///
+    /// # Errors
+    /// [`Code::BadComponent`] for code of another engine, [`Code::ImportNotAllowed`] for imports that cannot be linked.
+    pub fn load_compiled(&self, compiled: Compiled) -> Result<Tool, Refusal> {
+        let component = self.revive(&compiled.code)?;
+        self.link(compiled.description, &component)
     }
 
-    /// Native code from bytes that were authenticated, or that this process has just had made.
+    /// Whether a tool can be made of compiled code: all that [`Sandbox::load_compiled`] does. Nothing of it is run.
+    ///
+    /// # Errors
+    /// As [`Sandbox::load_compiled`].
+    pub fn check(&self, compiled: &Compiled) -> Result<(), Refusal> {
+        self.revive(&compiled.code).and_then(|component| self.link(compiled.description.clone(), &component)).map(drop)
+    }
+
     fn revive(&self, code: &[u8]) -> Result<Component, Refusal> {
-        // Safety: `find` returns only what was written by a holder of the key, by `keep`, from the output of the compiler.
-        // The engine itself refuses code of another version, of other settings and for another processor.
+        // Safety: `Compiled` is made by `CodeCache::compiled` alone, from what was written by a holder of the key, or from the
+        // output of the compiler. The engine itself refuses code of another version, of other settings and for another
+        // processor.
         #[expect(unsafe_code, reason = "the one place where kept native code comes back")]
         let component = unsafe { Component::deserialize(&self.engine, code) };
-        component.map_err(|_| {
-            Refusal::new(
-                Code::BadComponent,
-                "the compiler's output does not fit this engine",
-                "install the tool again; if this stays, report it",
-            )
-        })
+        component.map_err(|_| does_not_fit())
     }
 
-    /// Digest, and a hash of all else that the code and its description depend on.
-    fn name_of(&self, digest: Digest, inert: &[String]) -> String {
-        let mut hash = Fingerprint(blake3::Hasher::new());
-        self.engine.precompile_compatibility_hash().hash(&mut hash);
-        inert.hash(&mut hash);
-        env!("CARGO_PKG_VERSION").hash(&mut hash);
-        format!("{digest}-{}.code", hash.0.finalize().to_hex().get(..32).unwrap_or_default())
+    /// A tool of code in a file, which is mapped and not copied.
+    ///
+    /// # Safety
+    /// The file holds what [`Compiled::into_parts`] gave, and nobody changes it while the tool lives.
+    ///
+    /// # Errors
+    /// As [`Sandbox::load_compiled`].
+    #[expect(unsafe_code, reason = "native code is run as it is")]
+    pub unsafe fn load_mapped(&self, description: Description, file: &Path) -> Result<Tool, Refusal> {
+        // Safety: the caller's.
+        let component = unsafe { Component::deserialize_file(&self.engine, file) };
+        self.link(description, &component.map_err(|_| does_not_fit())?)
     }
+}
+
+fn does_not_fit() -> Refusal {
+    Refusal::new(
+        Code::BadComponent,
+        "the compiler's output does not fit this engine",
+        "install the tool again; if this stays, report it",
+    )
+}
+
+/// Digest, and a hash of all else that the code and its description depend on.
+fn name_of(digest: Digest, inert: &[String]) -> Result<String, Refusal> {
+    let mut hash = Fingerprint(blake3::Hasher::new());
+    fingerprint()?.precompile_compatibility_hash().hash(&mut hash);
+    inert.hash(&mut hash);
+    env!("CARGO_PKG_VERSION").hash(&mut hash);
+    Ok(format!("{digest}-{}.code", hash.0.finalize().to_hex().get(..32).unwrap_or_default()))
+}
+
+/// An engine that runs nothing: what it would compile is the same as with a pool.
+fn fingerprint() -> Result<Engine, Refusal> {
+    Engine::new(&config(InstanceAllocationStrategy::OnDemand))
+        .map_err(|_| Refusal::internal("the engine cannot start on this machine"))
 }
 
 /// What the engine hashes, by a hash that is the same in every process.

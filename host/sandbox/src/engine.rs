@@ -1,6 +1,7 @@
 //! The engine: what guests may use of WebAssembly, the instance pool, and the clock that interrupts them.
 
 use std::sync::Arc;
+use std::sync::OnceLock;
 
 use hotcell_protocol::Refusal;
 use hotcell_protocol::limits;
@@ -40,16 +41,17 @@ pub struct Sandbox {
     pub(crate) linker_with_sockets: Linker<State>,
     pub(crate) places: Arc<Semaphore>,
     pooled: bool,
+    clock: OnceLock<bool>,
 }
 
 impl Sandbox {
-    /// Makes the engine, its instance pool, and the thread that ticks its clock.
+    /// Makes the engine and its instance pool.
     ///
     /// Where the machine has too little address space for the pool (`ulimit -v`, some containers), instances are made one
     /// by one: slower, under the same limits.
     ///
     /// # Errors
-    /// [`hotcell_protocol::Code::Internal`] if the machine offers no address space at all, or no thread.
+    /// [`hotcell_protocol::Code::Internal`] if the machine offers no address space at all.
     pub fn new(options: &Options) -> Result<Self, Refusal> {
         let pooled = Engine::new(&config(InstanceAllocationStrategy::Pooling(pool(options))));
         let is_pooled = pooled.is_ok();
@@ -59,9 +61,26 @@ impl Sandbox {
         let broken = |_| Refusal::internal("the engine cannot link its own interfaces");
         let linker = link::without_sockets(&engine).map_err(broken)?;
         let linker_with_sockets = link::with_dead_sockets(&linker).map_err(broken)?;
-        tick(engine.weak())?;
         let places = usize::try_from(options.concurrent_calls).unwrap_or(usize::MAX);
-        Ok(Self { engine, linker, linker_with_sockets, places: Arc::new(Semaphore::new(places)), pooled: is_pooled })
+        Ok(Self {
+            engine,
+            linker,
+            linker_with_sockets,
+            places: Arc::new(Semaphore::new(places)),
+            pooled: is_pooled,
+            clock: OnceLock::new(),
+        })
+    }
+
+    /// Starts the thread that ticks, if it does not run yet. The first call does so, too.
+    ///
+    /// # Errors
+    /// [`hotcell_protocol::Code::Internal`] if the machine has no thread for it.
+    pub fn start_clock(&self) -> Result<(), Refusal> {
+        match *self.clock.get_or_init(|| tick(self.engine.weak()).is_ok()) {
+            true => Ok(()),
+            false => Err(Refusal::internal("the machine has no thread for the engine's clock")),
+        }
     }
 
     /// Whether instances come from a pool. If not, the machine had too little address space, and a call costs more.
@@ -112,8 +131,11 @@ fn pool(options: &Options) -> PoolingAllocationConfig {
 }
 
 /// Ticks the engine's epoch until the engine is gone. A thread of its own: guests cannot starve it, tokio's workers they can.
-fn tick(engine: EngineWeak) -> Result<(), Refusal> {
+/// It runs when this returns: a process that then gives up the starting of threads does not stop it half way.
+fn tick(engine: EngineWeak) -> std::io::Result<()> {
+    let (started, runs) = std::sync::mpsc::channel::<()>();
     let tick = move || {
+        drop(started);
         loop {
             std::thread::sleep(limits::EPOCH_TICK);
             match engine.upgrade() {
@@ -122,9 +144,8 @@ fn tick(engine: EngineWeak) -> Result<(), Refusal> {
             }
         }
     };
-    std::thread::Builder::new()
-        .name("hotcell-epoch".into())
-        .spawn(tick)
-        .map(drop)
-        .map_err(|_| Refusal::internal("the machine has no thread for the engine's clock"))
+    std::thread::Builder::new().name("hotcell-epoch".into()).spawn(tick)?;
+    // Ends when the thread drops its half.
+    runs.recv().ok();
+    Ok(())
 }

@@ -37,6 +37,7 @@ mod trap;
 pub mod values;
 
 pub use code::CodeCache;
+pub use code::Compiled;
 pub use code::compile;
 pub use describe::describe;
 pub use describe::is_component;
@@ -45,3 +46,4 @@ pub use engine::Options;
 pub use engine::Sandbox;
 pub use load::Tool;
 pub use load::find_action;
+pub use trap::deadline as deadline_exceeded;

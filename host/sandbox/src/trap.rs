@@ -36,7 +36,8 @@ impl fmt::Display for Stopped {
 impl std::error::Error for Stopped {}
 
 /// The refusal for a call whose wall time is over.
-pub(crate) fn deadline(limits: &Limits) -> Refusal {
+#[must_use]
+pub fn deadline(limits: &Limits) -> Refusal {
     Refusal::new(
         Code::DeadlineExceeded,
         format!("the call took longer than {} s", limits.deadline.as_secs_f64()),

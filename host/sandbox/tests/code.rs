@@ -57,7 +57,8 @@ impl Kept {
 
     async fn answer(&self, sandbox: &Sandbox, bytes: &[u8], key: [u8; 32]) -> u64 {
         let compile = |bytes: &[u8]| self.compile(bytes);
-        let tool = sandbox.load_kept(bytes, Digest::of(bytes), &[], &self.cache(key), compile).unwrap();
+        let compiled = self.cache(key).compiled(bytes, Digest::of(bytes), &[], compile).unwrap();
+        let tool = sandbox.load_compiled(compiled).unwrap();
         let request = support::request("run", json!({}), support::limits());
         match sandbox.call(&tool, request, Arc::new(Recorder::default())).await.verdict {
             Verdict::Returned(value) => value.as_u64().unwrap(),
@@ -139,7 +140,8 @@ async fn a_folder_that_cannot_be_written_costs_time_and_nothing_else() {
     drop(folder);
     let sandbox = sandbox();
     for _ in 0..2 {
-        let tool = sandbox.load_kept(&bytes, Digest::of(&bytes), &[], &gone, |bytes| kept.compile(bytes));
+        let compiled = gone.compiled(&bytes, Digest::of(&bytes), &[], |bytes| kept.compile(bytes));
+        let tool = sandbox.load_compiled(compiled.unwrap());
         assert!(tool.is_ok());
     }
     assert_eq!(kept.times_compiled(), 2);

@@ -180,6 +180,9 @@ pub struct Call {
     /// Do not show the tool's log and progress
     #[arg(long, short)]
     pub quiet: bool,
+    /// Run the tool in this process, beside the tokens: one wall less, for comparison
+    #[arg(long)]
+    pub in_process: bool,
 }
 
 /// `hotcell remove`

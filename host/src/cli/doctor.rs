@@ -30,7 +30,7 @@ fn of(what: &'static str, result: Result<String, Refusal>) -> Finding {
     }
 }
 
-pub(super) fn doctor(args: &args::Json, open: impl FnOnce() -> Result<Host, Refusal>) -> Result<Exit, Refusal> {
+pub(super) async fn doctor(args: &args::Json, open: impl FnOnce() -> Result<Host, Refusal>) -> Result<Exit, Refusal> {
     let places = Places::of_user()?;
     let mut findings = vec![
         good("version", concat!("hotcell ", env!("CARGO_PKG_VERSION"))),
@@ -43,15 +43,10 @@ pub(super) fn doctor(args: &args::Json, open: impl FnOnce() -> Result<Host, Refu
         Ok(host) => {
             findings.push(good("folders and config.toml", "can be used, and are closed to other users"));
             findings.extend(of_host(&host));
+            findings.push(good("first wall", "WebAssembly sandbox: a guest has no files, no network, no environment"));
+            findings.push(second_wall(&host).await);
         }
     }
-    findings.push(good("first wall", "WebAssembly sandbox: a guest has no files, no network, no environment"));
-    findings.push(Finding {
-        what: "second wall",
-        good: true,
-        found: "none: guests run in the same process as the store; the engine is what holds them".into(),
-        repair: String::new(),
-    });
     findings.push(hardened());
     let bad = findings.iter().any(|finding| !finding.good);
     if args.json {
@@ -81,13 +76,28 @@ fn of_host(host: &Host) -> Vec<Finding> {
             format!("{} set up; something is still to be written for {}", services.len(), names.join(", "))
         }
     };
-    let sandbox = host.sandbox().map(|sandbox| match sandbox.is_pooled() {
-        true => "starts, with an instance pool".to_owned(),
-        false => {
-            "starts, without an instance pool: too little address space (ulimit -v), so that calls cost more".into()
-        }
-    });
-    vec![of("credential store", store), good("services", services), of("tools", tools(host)), of("sandbox", sandbox)]
+    vec![of("credential store", store), good("services", services), of("tools", tools(host))]
+}
+
+/// What stands around a guest that broke out of the first wall.
+async fn second_wall(host: &Host) -> Finding {
+    let what = "second wall";
+    let wall = match host.second_wall().await {
+        Ok(wall) => wall,
+        Err(refusal) => return of(what, Err(refusal)),
+    };
+    if wall.missing.is_empty() {
+        return good(what, format!("guests run in processes of their own: {}", wall.standing.join(", ")));
+    }
+    let standing = if wall.standing.is_empty() { "none".to_owned() } else { wall.standing.join(", ") };
+    Finding {
+        what,
+        good: false,
+        found: format!("{standing}; missing: {}", wall.missing.join(", ")),
+        repair: "the first wall holds alone where this one is missing: use Linux 6.12 or newer, outside of containers \
+                 that forbid namespaces, and sandbox.isolation = \"tool\" in config.toml"
+            .into(),
+    }
 }
 
 /// Whether each installed tool is still what was granted.

@@ -22,6 +22,7 @@ use hotcell_protocol::Code;
 use hotcell_protocol::Refusal;
 
 use crate::Host;
+use crate::Isolation;
 use crate::Keys;
 use crate::Places;
 use crate::compiler::Compiler;
@@ -60,7 +61,8 @@ impl Exit {
             | Code::RequestTooLarge
             | Code::ResponseTooLarge
             | Code::ResultTooLarge
-            | Code::TooManyRequests => Self::Stopped,
+            | Code::TooManyRequests
+            | Code::WorkerLost => Self::Stopped,
             Code::BadArguments
             | Code::BadComponent
             | Code::BadConfig
@@ -95,7 +97,7 @@ async fn dispatch(command: Command) -> Result<Exit, Refusal> {
         Command::List(args) => show::list(&host()?, &args).map(done),
         Command::Inspect(args) => show::inspect(&host()?, &args).map(done),
         Command::Call(args) => {
-            let host = host()?;
+            let host = within(host()?, args.in_process);
             let ended = call::call(&host, &args).await;
             host.finish().await;
             ended
@@ -103,7 +105,8 @@ async fn dispatch(command: Command) -> Result<Exit, Refusal> {
         Command::Remove(args) => install::remove(&host()?, &args).map(done),
         Command::Serve(args) => {
             // The servers' state is large, and no other command has use for the room.
-            Box::pin(serve::serve(host_with(Box::new(Unasked))?, &args)).await.map(done)
+            let host = within(host_with(Box::new(Unasked))?, args.in_process);
+            Box::pin(serve::serve(host, &args)).await.map(done)
         }
         Command::Mcp(Mcp::Add(args)) => mcp::add(&args).map(done),
         Command::Audit(args) => audit::audit(&host()?, &args).await.map(done),
@@ -112,7 +115,7 @@ async fn dispatch(command: Command) -> Result<Exit, Refusal> {
         Command::Revoke(args) => explain::revoke(&host()?, &args).map(done),
         Command::Resume(args) => explain::resume(&host()?, &args).map(done),
         Command::Auth(command) => on_tokens(command).await,
-        Command::Doctor(args) => doctor::doctor(&args, host),
+        Command::Doctor(args) => doctor::doctor(&args, host).await,
         Command::Completions(args) => {
             // Into memory first: the library panics where its reader stops reading.
             let mut script = Vec::new();
@@ -144,10 +147,22 @@ fn host() -> Result<Host, Refusal> {
 }
 
 fn host_with(keys: Box<dyn Keys>) -> Result<Host, Refusal> {
-    Ok(Host::open(&Places::of_user()?, keys)?.with_compiler(own_compiler()))
+    Ok(with_own_program(Host::open(&Places::of_user()?, keys)?))
 }
 
-/// This program, started again for each component that is compiled.
-pub(crate) fn own_compiler() -> Compiler {
-    std::env::current_exe().map_or(Compiler::Here, Compiler::Child)
+fn within(host: Host, in_process: bool) -> Host {
+    if in_process { host.with_isolation(Isolation::None) } else { host }
+}
+
+/// This program, started again, compiles components and runs guests.
+pub(crate) fn with_own_program(host: Host) -> Host {
+    match own_program() {
+        Ok(program) => host.with_compiler(Compiler::Child(program.clone())).with_workers(program),
+        Err(_) => host,
+    }
+}
+
+/// On Linux by the name that stays good when the file was replaced: it is the program that runs, in its own version.
+fn own_program() -> std::io::Result<std::path::PathBuf> {
+    if cfg!(target_os = "linux") { Ok("/proc/self/exe".into()) } else { std::env::current_exe() }
 }

@@ -151,7 +151,7 @@ fn open_host(folder: &Path, server: &Server) -> Result<Host, Refusal> {
     output::dim(config.trim_end());
     let key = places.state.join("demo.key");
     let keys = Box::new(crate::keys::KeyFileIn(key.clone()));
-    let host = Host::open(&places, keys)?.with_compiler(crate::cli::own_compiler());
+    let host = crate::cli::with_own_program(Host::open(&places, keys)?);
     host.make_store(&hotcell_vault::Key::KeyFile(key))?;
     Ok(host)
 }

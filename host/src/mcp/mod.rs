@@ -88,6 +88,7 @@ impl Server {
     /// [`hotcell_protocol::Code::Internal`] without random numbers.
     pub(crate) fn new(host: Host) -> Result<Self, Refusal> {
         let host = Arc::new(host);
+        say_walls(Arc::clone(&host));
         Ok(Self(Arc::new(Shared {
             changes: Changes::watch(Arc::clone(&host)),
             sign_ins: SignIns::new(Arc::clone(&host))?,
@@ -123,6 +124,17 @@ impl Server {
             tokio::time::sleep(limits::MCP_LAST_WORDS).await;
         }
     }
+}
+
+/// Says in the log which walls stand around guests. Meanwhile the server begins: a call starts a worker of its own.
+fn say_walls(host: Arc<Host>) {
+    let runtime = tokio::runtime::Handle::current();
+    // The smallest tool may have to be compiled first, once ever.
+    tokio::task::spawn_blocking(move || match runtime.block_on(host.second_wall()) {
+        Ok(wall) if wall.missing.is_empty() => tracing::info!("guests are held by: {}", wall.standing.join(", ")),
+        Ok(wall) => tracing::warn!("around guests these walls are missing: {}", wall.missing.join(", ")),
+        Err(refusal) => tracing::error!(code = refusal.code.as_str(), "no worker starts: {refusal}"),
+    });
 }
 
 impl Shared {

@@ -18,7 +18,7 @@ use crate::Raw;
 const LEAK: Ends = Ends::Denied(Code::LeakStopped);
 
 const fn row(id: &'static str, name: &'static str, does: Does, ends: Ends) -> Row {
-    Row { id, name, does, ends, most_ms: 800, most_mib: 16 }
+    Row { id, name, does, ends, most_ms: 800, most_mib: 24 }
 }
 
 const fn echo(id: &'static str, name: &'static str, script: fn(&str) -> Script) -> Row {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use std::time::Instant;
 
 use hotcell::Called;
+use hotcell::Isolation;
 use hotcell_protocol::Code;
 use hotcell_protocol::Refusal;
 use hotcell_protocol::Verdict;
@@ -49,10 +50,10 @@ enum Tried {
     NotInstalled(Refusal),
 }
 
-/// Runs a row.
-pub async fn run(row: &'static Row) -> Outcome {
+/// Runs a row, its guests isolated so.
+pub async fn run(row: &'static Row, isolation: Isolation) -> Outcome {
     let _turn = TURN.lock().await;
-    let cell = Cell::new("up_");
+    let cell = Cell::new("up_").isolated(isolation);
     let token = cell.canary().token().to_owned();
     let (server, network) = match &row.does {
         Does::Patient(script) | Does::Server(script) | Does::Twice(script) => {
@@ -122,7 +123,7 @@ async fn tries(row: &Row, hotcell: &Embedded<'_>, server: &Server, outcome: &mut
     }
     // What a call needs once in a process (engine, pool, store) is no row's own.
     next_call(hotcell).await.unwrap();
-    let memory = measure::start();
+    let memory = measure::start(&hotcell.host.workers());
     for (tool, action, arguments) in calls {
         let started = Instant::now();
         let deadline = (!matches!(row.does, Does::Patient(_))).then_some(DEADLINE);
@@ -130,7 +131,7 @@ async fn tries(row: &Row, hotcell: &Embedded<'_>, server: &Server, outcome: &mut
         outcome.ms = outcome.ms.max(u64::try_from(started.elapsed().as_millis()).unwrap());
         tries.push(Tried::Called(called));
     }
-    outcome.mib = measure::grown(memory);
+    outcome.mib = measure::grown(memory, &hotcell.host.workers());
     tries
 }
 

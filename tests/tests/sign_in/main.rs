@@ -323,7 +323,7 @@ fn the_doctor_says_what_stands_and_what_does_not() {
         let finding = findings.as_array().unwrap().iter().find(|finding| finding["what"] == what);
         finding.unwrap_or_else(|| panic!("nothing on {what}"))["found"].as_str().unwrap().to_owned()
     };
-    assert!(found("second wall").contains("none"));
+    assert!(found("second wall").contains("processes of their own"));
     assert!(found("credential store").contains("none yet"));
     cell.config("[limits]\nmemory_mib = 0\n");
     cell.hotcell(&["doctor"]).exits(7);

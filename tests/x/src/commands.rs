@@ -76,9 +76,10 @@ const COMMANDS: [Command; 9] = [
     },
     Command {
         name: "hostile",
-        takes: "[NAME]",
+        takes: "[--in-process] [NAME]",
         about: "run the corpus of hostile guests and servers, and show what each ended in, took and cost",
-        more: "\x20 NAME  an id (C3a), or a part of a name: these rows alone\n\n\
+        more: "\x20 NAME          an id (C3a), or a part of a name: these rows alone\n\
+               \x20 --in-process  guests run beside the tokens, without workers\n\n\
                Fails if a row does not end as its table says. `cargo x test` runs the same rows.",
         run: test::hostile,
     },
@@ -86,7 +87,7 @@ const COMMANDS: [Command; 9] = [
         name: "fuzz",
         takes: "[TARGET] [SECONDS]",
         about: "feed mutated inputs to a target (or to each), for so many seconds (default: 10)",
-        more: "\x20 TARGET  addresses, bodies, headers, manifest, ops, policy, scan or values\n\n\
+        more: "\x20 TARGET  addresses, bodies, headers, manifest, ops, policy, scan, values or wire\n\n\
                In release mode. Inputs that show something new are kept in tests/fuzz/corpus, which `cargo x test`\n\
                replays; a find is kept in tests/fuzz/finds and fails the command. tests/fuzz/STATUS.md says what was\n\
                run so far.",

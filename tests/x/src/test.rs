@@ -64,7 +64,8 @@ fn documentation_and_sdk() -> Done {
 
 /// `cargo x hostile`
 pub(crate) fn hostile(args: &[String]) -> Done {
-    if let [_, second, ..] = args {
+    let mut names = args.iter().filter(|arg| *arg != "--in-process");
+    if let (Some(_), Some(second)) = (names.next(), names.next()) {
         return Err(commands::wrong("hostile", second));
     }
     guests::build(&[])?;
@@ -76,9 +77,18 @@ pub(crate) fn hostile(args: &[String]) -> Done {
 }
 
 /// Fuzz targets. Each is a test, `fuzz_NAME`, that goes on for as long as it is told.
-const TARGETS: [&str; 8] = ["addresses", "bodies", "headers", "manifest", "ops", "policy", "scan", "values"];
+const TARGETS: [&str; 9] = ["addresses", "bodies", "headers", "manifest", "ops", "policy", "scan", "values", "wire"];
 /// The packages that have them. Always all, so that what is under them is built once.
-const PACKAGES: [&str; 6] = ["--package", "hotcell-gate", "--package", "hotcell-sandbox", "--package", "hotcell-tests"];
+const PACKAGES: [&str; 8] = [
+    "--package",
+    "hotcell-gate",
+    "--package",
+    "hotcell-sandbox",
+    "--package",
+    "hotcell-tests",
+    "--package",
+    "hotcell-worker",
+];
 
 /// `cargo x fuzz`
 pub(crate) fn fuzz(args: &[String]) -> Done {

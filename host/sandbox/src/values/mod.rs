@@ -1,5 +1,6 @@
 //! JSON ↔ component values, by the action's types. Pure: no engine runs here, no clock, no I/O.
 
+mod handed;
 mod path;
 mod read;
 mod write;
@@ -9,6 +10,8 @@ use hotcell_protocol::Refusal;
 use hotcell_protocol::limits;
 use path::Path;
 
+pub use handed::hand_over;
+pub use handed::take_back;
 pub use read::arguments;
 pub use write::Budget;
 pub use write::to_json;

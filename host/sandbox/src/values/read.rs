@@ -33,6 +33,11 @@ pub fn arguments(action: &Action, arguments: &Value) -> Result<Vec<Val>, Refusal
     action.parameters.iter().map(|parameter| reader.member(&Path::Root, object, parameter, 1)).collect()
 }
 
+/// Whether a value is one of this type.
+pub(super) fn fits(value: &Value, kind: &Type) -> bool {
+    Reader { nodes: 0 }.read(&Path::Root, value, kind, 1).is_ok()
+}
+
 /// Counts bytes without keeping them, and fails when there is no room left.
 struct Room(usize);
 

@@ -15,6 +15,9 @@ pub struct Serve {
     /// Make a new bearer token: clients with the old one are refused from now on
     #[arg(long, requires = "http")]
     pub new_token: bool,
+    /// Run tools in this process, beside the tokens: one wall less, for comparison
+    #[arg(long)]
+    pub in_process: bool,
 }
 
 /// `hotcell mcp …`

@@ -1,0 +1,204 @@
+//! Which worker runs a call: one for each tool, several where the machine has cores for them, none longer than it is of use.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use std::time::Duration;
+use std::time::Instant;
+
+use hotcell_protocol::CallOutcome;
+use hotcell_protocol::CallRequest;
+use hotcell_protocol::Cost;
+use hotcell_protocol::Outside;
+use hotcell_protocol::Refusal;
+use hotcell_protocol::Verdict;
+use hotcell_protocol::limits;
+use hotcell_sandbox::values;
+use tokio::sync::Notify;
+use tokio::time::timeout_at;
+
+use crate::Code;
+use crate::process::Worker;
+use crate::walls::Walls;
+
+/// How much longer than the guest's own deadline the broker waits before it answers by itself: the worker's answer says more.
+const LATE: Duration = Duration::from_millis(20);
+
+/// Who shares a worker.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Isolation {
+    /// Calls of one tool.
+    #[default]
+    Tool,
+    /// Nobody: each call has a process of its own, which ends with it.
+    Call,
+}
+
+/// How a pool is set up.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The program that becomes a worker when it is started with [`crate::COMMAND`].
+    pub program: PathBuf,
+    /// Who shares a worker.
+    pub isolation: Isolation,
+    /// Workers that stay when they have nothing to do.
+    pub at_rest: usize,
+}
+
+impl Options {
+    /// Workers of this program: a worker for each core.
+    #[must_use]
+    pub fn of(program: PathBuf) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self { program, isolation: Isolation::default(), at_rest: cores }
+    }
+}
+
+/// Workers, and the calls that wait for one.
+pub struct Pool {
+    options: Options,
+    seats: Mutex<Vec<Seat>>,
+    changed: Notify,
+}
+
+/// A worker of the pool.
+struct Seat {
+    worker: Arc<Worker>,
+    code: Arc<Code>,
+    calls: usize,
+    used: Instant,
+}
+
+impl Pool {
+    /// A pool without workers: they are started when they are needed.
+    #[must_use]
+    pub fn new(options: Options) -> Self {
+        Self { options, seats: Mutex::default(), changed: Notify::new() }
+    }
+
+    /// Calls one action of a tool. Whatever guest and worker do, this returns within the deadline and some ticks.
+    ///
+    /// Dropping the future stops the guest.
+    pub async fn call(&self, code: &Arc<Code>, request: CallRequest, outside: Arc<dyn Outside>) -> CallOutcome {
+        let started = Instant::now();
+        let limits = request.limits;
+        // A span that the clock cannot hold is the usual one.
+        let deadline = started.checked_add(limits.deadline).unwrap_or(started + limits::DEADLINE) + LATE;
+        let ran = timeout_at(deadline.into(), self.run(code, request, outside.as_ref())).await;
+        let ran = ran.unwrap_or_else(|_| Err(hotcell_sandbox::deadline_exceeded(&limits)));
+        let (verdict, cost) = ran.unwrap_or_else(|refusal| (Verdict::Refused(refusal), Cost::default()));
+        CallOutcome { verdict, cost: Cost { wall: started.elapsed(), ..cost } }
+    }
+
+    async fn run(
+        &self,
+        code: &Arc<Code>,
+        request: CallRequest,
+        outside: &dyn Outside,
+    ) -> Result<(Verdict, Cost), Refusal> {
+        let CallRequest { action, arguments, limits } = request;
+        let action = hotcell_sandbox::find_action(code.description(), &action)?;
+        let json = values::hand_over(&arguments)?;
+        let place = self.place(code).await?;
+        place.worker.call(action, json, limits, outside).await
+    }
+
+    /// Starts a worker for this tool, says which walls stand around it, and ends it.
+    ///
+    /// # Errors
+    /// [`hotcell_protocol::Code::WorkerLost`] if it does not start.
+    pub async fn walls(&self, code: &Arc<Code>) -> Result<Walls, Refusal> {
+        let place = self.place(code).await?;
+        let walls = place.worker.walls().await;
+        place.worker.end();
+        walls
+    }
+
+    /// The process ids of the workers that live.
+    #[must_use]
+    pub fn processes(&self) -> Vec<u32> {
+        self.seats().iter().filter(|seat| !seat.worker.is_gone()).filter_map(|seat| seat.worker.pid()).collect()
+    }
+
+    /// A worker for a call; waits while too many are at work.
+    async fn place(&self, code: &Arc<Code>) -> Result<Place<'_>, Refusal> {
+        loop {
+            let changed = self.changed.notified();
+            if let Some(worker) = self.choose(code)? {
+                return Ok(Place { pool: self, worker });
+            }
+            changed.await;
+        }
+    }
+
+    /// The least busy worker of the tool; a new one where there is none, or where a core has nothing to do.
+    fn choose(&self, code: &Arc<Code>) -> Result<Option<Arc<Worker>>, Refusal> {
+        let mut seats = self.seats();
+        seats.retain(|seat| !seat.worker.is_gone());
+        let own = seats.iter_mut().filter(|seat| Arc::ptr_eq(&seat.code, code));
+        let own = own.min_by_key(|seat| seat.calls).filter(|_| self.options.isolation == Isolation::Tool);
+        let (alone, busy) = own.map_or((true, false), |seat| (false, seat.calls > 0));
+        let full = seats.len() >= self.options.at_rest;
+        if alone && full {
+            // Who was used longest ago makes room. Where all are at work, there is room for some more at one time.
+            let idle = seats.iter().enumerate().filter(|(_, seat)| seat.calls == 0);
+            match idle.min_by_key(|(_, seat)| seat.used).map(|(place, _)| place) {
+                Some(place) => seats.swap_remove(place).worker.end(),
+                None if seats.len() >= limits::WORKERS => return Ok(None),
+                None => {}
+            }
+        }
+        if alone || (busy && !full) {
+            let worker = Worker::start(&self.options.program, code)
+                .map_err(|_| Refusal::internal("the system does not start a process for the tool"))?;
+            seats.push(Seat { worker: Arc::clone(&worker), code: Arc::clone(code), calls: 1, used: Instant::now() });
+            return Ok(Some(worker));
+        }
+        let own = seats.iter_mut().filter(|seat| Arc::ptr_eq(&seat.code, code));
+        Ok(own.min_by_key(|seat| seat.calls).filter(|seat| seat.calls < limits::WORKER_CALLS).map(|seat| {
+            seat.calls += 1;
+            Arc::clone(&seat.worker)
+        }))
+    }
+
+    /// A call of this worker is over.
+    fn give_back(&self, worker: &Arc<Worker>) {
+        let mut seats = self.seats();
+        let too_many = seats.len() > self.options.at_rest || self.options.isolation == Isolation::Call;
+        if let Some(place) = seats.iter().position(|seat| Arc::ptr_eq(&seat.worker, worker))
+            && let Some(seat) = seats.get_mut(place)
+        {
+            seat.calls -= 1;
+            seat.used = Instant::now();
+            if seat.calls == 0 && (too_many || worker.is_gone()) {
+                seats.swap_remove(place).worker.end();
+            }
+        }
+        drop(seats);
+        self.changed.notify_waiters();
+    }
+
+    fn seats(&self) -> MutexGuard<'_, Vec<Seat>> {
+        self.seats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.seats().iter().for_each(|seat| seat.worker.end());
+    }
+}
+
+/// A call's place at a worker.
+struct Place<'a> {
+    pool: &'a Pool,
+    worker: Arc<Worker>,
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.pool.give_back(&self.worker);
+    }
+}

@@ -1,0 +1,143 @@
+//! What a worker may say now. The broker takes it for hostile: a guest that escaped has its tongue. Whatever does not fit what
+//! is under way breaks the connection, and the worker with it.
+
+use std::collections::HashMap;
+use std::io;
+
+use hotcell_protocol::Asked;
+use hotcell_protocol::Cost;
+use hotcell_protocol::LogLine;
+use hotcell_protocol::Progress;
+use hotcell_protocol::limits;
+use hotcell_protocol::text::cut;
+use hotcell_protocol::text::visible;
+use tokio::sync::mpsc;
+
+use crate::wire::End;
+use crate::wire::Report;
+use crate::wire::broken;
+
+/// What happens to a call.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Event {
+    /// The guest asks for a request.
+    Asked(Asked),
+    Log(LogLine),
+    Progress(Progress),
+    /// It is over; the value is JSON, not read yet.
+    Ended(End, Vec<u8>, Cost),
+    /// The worker is gone, and why.
+    Lost(String),
+}
+
+/// The calls of one worker.
+#[derive(Default)]
+pub(crate) struct Table {
+    calls: HashMap<u64, Entry>,
+    next: u64,
+    lost: Option<String>,
+}
+
+struct Entry {
+    events: mpsc::UnboundedSender<Event>,
+    /// A request is under way: a guest waits for its answer, and can ask for no other one.
+    asking: bool,
+    lines: usize,
+    reports: usize,
+}
+
+impl Table {
+    /// A new call, and where its events come; or why there can be none.
+    pub(crate) fn open(&mut self) -> Result<(u64, mpsc::UnboundedReceiver<Event>), String> {
+        if let Some(why) = &self.lost {
+            return Err(why.clone());
+        }
+        let (events, received) = mpsc::unbounded_channel();
+        let call = self.next;
+        self.next += 1;
+        self.calls.insert(call, Entry { events, asking: false, lines: 0, reports: 0 });
+        Ok((call, received))
+    }
+
+    /// The request of this call was answered.
+    pub(crate) fn answered(&mut self, call: u64) {
+        if let Some(entry) = self.calls.get_mut(&call) {
+            entry.asking = false;
+        }
+    }
+
+    /// Whether the worker is gone.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.lost.is_some()
+    }
+
+    /// Whether the call is not over.
+    pub(crate) fn is_open(&self, call: u64) -> bool {
+        self.calls.contains_key(&call)
+    }
+
+    /// All calls end: the worker is gone.
+    pub(crate) fn lose(&mut self, why: &str) {
+        for (_, entry) in self.calls.drain() {
+            drop(entry.events.send(Event::Lost(why.to_owned())));
+        }
+        self.lost = Some(why.to_owned());
+    }
+
+    /// Takes what the worker said.
+    ///
+    /// # Errors
+    /// For what it may not say now.
+    pub(crate) fn take(&mut self, report: Report, tail: Vec<u8>) -> io::Result<()> {
+        match report {
+            Report::Ready { .. } => Err(broken("it was ready before")),
+            Report::Send { call, method, url, headers, body } => {
+                let entry = self.entry(call)?;
+                if std::mem::replace(&mut entry.asking, true) {
+                    return Err(broken("two requests of one guest at once"));
+                }
+                let body = body.then_some(tail);
+                entry.tell(Event::Asked(Asked { method, url, headers, body }));
+                Ok(())
+            }
+            Report::Log { call, line } => {
+                let entry = self.entry(call)?;
+                entry.lines += 1;
+                if entry.lines > limits::LOG_LINES {
+                    return Err(broken("more log than a call may write"));
+                }
+                let text = cut(&visible(&cut(&line.text, limits::LOG_LINE_BYTES)), limits::LOG_LINE_BYTES);
+                entry.tell(Event::Log(LogLine { level: line.level, text }));
+                Ok(())
+            }
+            Report::Progress { call, progress } => {
+                let entry = self.entry(call)?;
+                entry.reports += 1;
+                if entry.reports > limits::PROGRESS_REPORTS {
+                    return Err(broken("more progress than a call can make"));
+                }
+                let note = progress
+                    .note
+                    .map(|note| visible(&note.chars().take(limits::PROGRESS_NOTE_CHARS).collect::<String>()));
+                entry.tell(Event::Progress(Progress { note, ..progress }));
+                Ok(())
+            }
+            Report::Ended { call, end, cost } => {
+                let entry = self.calls.remove(&call).ok_or_else(|| broken("no such call"))?;
+                entry.tell(Event::Ended(end, tail, cost));
+                Ok(())
+            }
+        }
+    }
+
+    fn entry(&mut self, call: u64) -> io::Result<&mut Entry> {
+        self.calls.get_mut(&call).ok_or_else(|| broken("no such call"))
+    }
+}
+
+impl Entry {
+    /// A call that nobody waits for any more hears nothing.
+    fn tell(&self, event: Event) {
+        drop(self.events.send(event));
+    }
+}
