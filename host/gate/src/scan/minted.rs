@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 use aho_corasick::AhoCorasick;
 
 /// Bytes of an answer that are looked at. One that makes a credential is short; one that lists a thousand things is not.
-const LOOKED_AT: usize = 256 * 1024;
+const LOOKED_AT: usize = 16 * 1024;
 /// Characters of a value that may be a credential: what is shorter is a kind, a mask or a name.
 const LEAST: usize = 16;
 
