@@ -148,6 +148,8 @@ async fn b8_b12_c1_c6_urls_with_a_second_meaning_are_refused_and_nothing_is_sent
         "/api/../secret",
         "/api/./x",
         "/api/%2e%2e/secret",
+        "/api/..%20/secret",
+        "/api/.../secret",
         "/api/%2E%2E/secret",
         "/api/..%2fsecret",
         "/api/%252e%252e/x",

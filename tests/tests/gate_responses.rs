@@ -10,11 +10,14 @@
     reason = "tests may panic, say what they leave out, and prepare files"
 )]
 
+use std::io::Write as _;
 use std::time::Duration;
 use std::time::Instant;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use hotcell_protocol::Code;
 use hotcell_protocol::Verdict;
 use hotcell_tests::Cell;
@@ -87,6 +90,33 @@ async fn e3_e4_what_cannot_be_scanned_is_withheld() {
         let (got, _) = asks(&hotcell, scene.arguments("get", "/api/x", &[], None)).await;
         assert!(is(&got, "withheld"), "{name}: {got:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn e3_an_encoded_answer_reaches_the_guest_decoded_and_without_saying_that_it_was_encoded() {
+    let text = "an honest text, an honest text, an honest text";
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
+    gzip.write_all(text.as_bytes()).unwrap();
+    let gzip = gzip.finish().unwrap();
+    let scene = Scene::new(move |_, _| Raw::answer("200 OK", &["Content-Encoding: gzip"], &gzip)).await;
+    let hotcell = scene.open();
+    let got = asks(&hotcell, scene.arguments("get", "/api/x", &[], None)).await.0.unwrap();
+    assert!(got.ends_with(&format!("\n\n{text}")) && !got.contains("content-encoding"), "{got}");
+    assert_eq!(scene.upstream.seen()[0].header("accept-encoding"), ["identity"], "nobody asked for it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn e9_an_answer_that_hands_out_a_new_credential_is_withheld_unless_the_operator_lets_it_pass() {
+    let answer = r#"{"access_token": "gho_aNewOneThatIsInNoStore0123456789", "token_type": "bearer"}"#;
+    let scene = Scene::new(move |_, _| Raw::answer("200 OK", &["Content-Type: application/json"], answer)).await;
+    let hotcell = scene.open();
+    let (got, code) = asks(&hotcell, scene.arguments("get", "/api/x", &[], None)).await;
+    assert!(is(&got, "withheld") && code == Some(Code::LeakStopped), "{got:?}");
+
+    let scene = Scene::new(move |_, _| Raw::ok(answer)).await;
+    let hotcell = scene.open_with("new_credentials = \"pass\"\n");
+    let got = asks(&hotcell, scene.arguments("get", "/api/x", &[], None)).await.0.unwrap();
+    assert!(got.contains("gho_aNewOne"), "{got}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

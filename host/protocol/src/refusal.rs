@@ -48,6 +48,8 @@ pub enum Code {
     OriginNotGranted,
     /// The path is not granted.
     PathNotGranted,
+    /// The query has a key that is not granted for this path.
+    QueryNotGranted,
     /// The token is over and there is no new one now, though nobody needs to sign in again.
     RefreshFailed,
     /// The request is over its limit.
@@ -97,6 +99,7 @@ impl Code {
             Self::NotApproved => "not-approved",
             Self::OriginNotGranted => "origin-not-granted",
             Self::PathNotGranted => "path-not-granted",
+            Self::QueryNotGranted => "query-not-granted",
             Self::RefreshFailed => "refresh-failed",
             Self::RequestTooLarge => "request-too-large",
             Self::ResponseTooLarge => "response-too-large",
@@ -127,7 +130,8 @@ impl Code {
             | Self::HeaderForbidden
             | Self::MethodNotGranted
             | Self::OriginNotGranted
-            | Self::PathNotGranted => GuestError::Denied,
+            | Self::PathNotGranted
+            | Self::QueryNotGranted => GuestError::Denied,
             _ => GuestError::Broken,
         }
     }

@@ -102,7 +102,8 @@ fn for_agent(refusal: &Refusal) -> Refusal {
         | Code::HeaderForbidden
         | Code::MethodNotGranted
         | Code::OriginNotGranted
-        | Code::PathNotGranted => (
+        | Code::PathNotGranted
+        | Code::QueryNotGranted => (
             "the tool asked for something that it was not granted",
             "other arguments may stay within the grant; `hotcell inspect TOOL` shows a person what is granted",
         ),

@@ -40,6 +40,11 @@ pub(super) const ROWS: &[Row] = &[
     echo("X1l", "echo-gzip", |token| {
         vec![Step::Send(Raw::answer("200 OK", &["Content-Encoding: gzip"], super::upstreams::stored_gzip(token)))]
     }),
+    echo("X10a", "a-new-token", |_| ok(r#"{"access_token": "gho_aNewOneThatIsInNoStore0123456789"}"#)),
+    echo("X10b", "a-new-token-as-a-form", |_| ok("access_token=gho_aNewOneThatIsInNoStore0123456789&scope=repo")),
+    echo("X10c", "an-address-that-is-signed", |_| {
+        ok(r#"{"signedURL": "/object/sign/a/b?token=eyJhbGciOiJIUzI1NiJ9.e30"}"#)
+    }),
     row("X2", "asks-for-a-range", Does::Asks(ranges), Ends::Denied(Code::HeaderForbidden)),
     echo("X3", "token-in-a-redirect", |token| answer("302 Found", &[&format!("Location: /x?t={token}")], "")),
     echo("X4", "token-in-a-cookie", |token| answer("200 OK", &[&format!("Set-Cookie: session={token}")], "")),

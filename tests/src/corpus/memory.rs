@@ -34,7 +34,7 @@ pub(super) const ROWS: &[Row] = &[
     row("M1a", "grow-memory-loop", Does::Hostile("grow", |_, _| json!({})), EXCEEDED, 1_500, ALL_MIB),
     text("M1b", "two-memories-that-are-too-large-together", |_| running(TOGETHER), EXCEEDED, ALL_MIB),
     text("M2", "declare-4gib", |_| running(r#"(memory 65536) (func (export "run"))"#), not(Code::MemoryExceeded), 8),
-    text("M3", "hundred-memories", |_| running(&hundred_memories()), not(Code::BadComponent), 8),
+    text("M3", "hundred-memories", |_| running(&hundred_memories()), not(Code::MemoryExceeded), 8),
     text("M4", "table-grow-max", |_| running(TABLE), EXCEEDED, 8),
     text("M5a", "memory64", |_| running(r#"(memory i64 1) (func (export "run"))"#), not(Code::BadComponent), 8),
     text(
@@ -44,7 +44,7 @@ pub(super) const ROWS: &[Row] = &[
         not(Code::BadComponent),
         8,
     ),
-    text("M6", "two-hundred-instances", |_| nested_instances(), not(Code::BadComponent), 8),
+    text("M6", "two-hundred-instances", |_| nested_instances(), not(Code::MemoryExceeded), 8),
     text("M7a", "timer-flood", |_| importing(POLL, &SLEEP, &timers(), RUN), EXCEEDED, 8),
     text("M7b", "resource-flood", |_| resource_flood(), EXCEEDED, 8),
     row("M8a", "return-1gib", Does::Hostile("big-result", |_, _| json!({"mebibytes": 1024})), EXCEEDED, 1_500, 8),

@@ -96,6 +96,23 @@ pub(super) const ROWS: &[Row] = &[
     ),
     row("H21", "other-schemes-than-http", |_| urls(SCHEMES), Code::BadRequest),
     row("H22", "same-header-twice", |o| vec![with(o, &[("accept", "a"), ("Accept", "b")])], Code::BadRequest),
+    row(
+        "H24",
+        "query-that-no-rule-lists",
+        |o| {
+            let queries = [
+                "action=delete",
+                "state=a&action=b",
+                "state=a&state=b",
+                "state=a;b=c",
+                "State=a",
+                "%73tate=a",
+                "state[]=a",
+            ];
+            urls(&queries.map(|query| format!("{o}/listed/x?{query}")).iter().map(String::as_str).collect::<Vec<_>>())
+        },
+        Code::QueryNotGranted,
+    ),
     Row {
         id: "H23",
         name: "requests-without-end",
@@ -159,6 +176,8 @@ const TRAVERSAL: &[&str] = &[
     "/api/%2e%2e/admin",
     "/api/%2E%2E/admin",
     "/api/.%2e/admin",
+    "/api/..%20/admin",
+    "/api/.../admin",
     "/api/..%2fadmin",
     "/api/%252e%252e/admin",
     "/api//admin",

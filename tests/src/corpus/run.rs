@@ -63,7 +63,7 @@ pub async fn run(row: &'static Row, isolation: Isolation) -> Outcome {
         _ => (Server::fine().await, String::new()),
     };
     let config = format!(
-        "[service.upstream]\norigins = [\"{}\", \"https://localhost:9\"]\nscopes = {{ use = [\"GET,POST,PUT,PATCH,DELETE,HEAD /api/**\"] }}\n\
+        "[service.upstream]\norigins = [\"{}\", \"https://localhost:9\"]\nscopes = {{ use = [\"GET,POST,PUT,PATCH,DELETE,HEAD /api/**\", \"GET /listed/{{id}}?state&page\"] }}\n\
          deny = [\"/api/admin/**\"]\n{LIMITS}{network}",
         server.origin()
     );
@@ -181,6 +181,7 @@ fn is_of_policy(code: Code) -> bool {
             | Code::MethodNotGranted
             | Code::OriginNotGranted
             | Code::PathNotGranted
+            | Code::QueryNotGranted
             | Code::RequestTooLarge
     )
 }

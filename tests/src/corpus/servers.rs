@@ -74,6 +74,27 @@ impl Server {
         Self { origin, requests, task }
     }
 
+    /// One whose origin says TLS, and that answers whatever comes first with these bytes, and then nothing.
+    pub(super) async fn hello(bytes: Vec<u8>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let origin = format!("https://{}", listener.local_addr().unwrap());
+        let task = tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let bytes = bytes.clone();
+                tokio::spawn(async move {
+                    let mut piece = [0; 4096];
+                    if stream.read(&mut piece).await.ok()? == 0 {
+                        return None;
+                    }
+                    stream.write_all(&bytes).await.ok()?;
+                    while stream.read(&mut piece).await.ok()? > 0 {}
+                    Some(())
+                });
+            }
+        });
+        Self { origin, requests: Arc::default(), task }
+    }
+
     /// Its origin.
     pub(super) fn origin(&self) -> String {
         self.origin.clone()

@@ -1,4 +1,4 @@
-//! Servers whose certificate is wrong.
+//! Servers whose certificate is wrong, or that speak no TLS, or an old one.
 
 use std::sync::Arc;
 
@@ -13,13 +13,17 @@ use super::servers::Server;
 use crate::Cell;
 use crate::Raw;
 
-/// What is wrong with a certificate.
+/// What is wrong with a certificate, or before there is one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wrong {
     /// It was valid once.
     Expired,
     /// It is for another host.
     Host,
+    /// The server chooses this version and cipher: its first message, and no more.
+    Hello([u8; 2], [u8; 2]),
+    /// There is HTTP where TLS is expected.
+    Plain,
     /// It will be valid.
     Soon,
     /// Nobody vouches for it.
@@ -29,6 +33,11 @@ pub enum Wrong {
 /// Starts a server with such a certificate, which the operator trusts but for [`Wrong::Unknown`]. Returns the text that the
 /// configuration needs.
 pub(super) async fn start(wrong: Wrong, cell: &Cell) -> (Server, String) {
+    match wrong {
+        Wrong::Hello(version, cipher) => return (Server::hello(hello(version, cipher)).await, String::new()),
+        Wrong::Plain => return (Server::hello(Raw::ok("fine")).await, String::new()),
+        _ => {}
+    }
     let host = if wrong == Wrong::Host { "other.example" } else { "127.0.0.1" };
     let mut params = CertificateParams::new([host.to_owned()]).unwrap();
     match wrong {
@@ -37,7 +46,7 @@ pub(super) async fn start(wrong: Wrong, cell: &Cell) -> (Server, String) {
             params.not_after = rcgen::date_time_ymd(2002, 1, 1);
         }
         Wrong::Soon => params.not_before = rcgen::date_time_ymd(3001, 1, 1),
-        Wrong::Host | Wrong::Unknown => {}
+        _ => {}
     }
     let key = KeyPair::generate().unwrap();
     let certificate = params.self_signed(&key).unwrap();
@@ -55,4 +64,12 @@ pub(super) async fn start(wrong: Wrong, cell: &Cell) -> (Server, String) {
     cell.config("");
     std::fs::write(cell.places().config.join("roots.pem"), certificate.pem()).unwrap();
     (server, "[network]\nextra_roots = \"roots.pem\"\n".to_owned())
+}
+
+/// A ServerHello in one record (RFC 2246 §7.4.1.3, RFC 5246 §7.4.1.3): version, random bytes, no session, cipher, no compression,
+/// and the extensions that a client of TLS 1.2 needs: none.
+fn hello(version: [u8; 2], cipher: [u8; 2]) -> Vec<u8> {
+    let body = [&version[..], &[7; 32], &[0], &cipher, &[0]].concat();
+    let length = u8::try_from(body.len()).unwrap();
+    [&[0x16][..], &version, &[0, length + 4], &[2, 0, 0, length], &body].concat()
 }

@@ -1,7 +1,12 @@
 //! U: servers that hang, flood, lie about lengths, compress, redirect, or are not who they should be.
 
+use std::io::Write as _;
 use std::time::Duration;
 
+use flate2::Compression;
+use flate2::GzBuilder;
+use flate2::write::GzEncoder;
+use flate2::write::ZlibEncoder;
 use hotcell_protocol::Code;
 
 use super::Ask;
@@ -86,10 +91,35 @@ pub(super) const ROWS: &[Row] = &[
     ),
     row("U8a", "gzip-bomb", |_| coded("gzip", gzip_bomb()), WITHHELD),
     row("U8b", "gzip-bomb-that-does-not-say-so", |_| vec![Send(Raw::ok(gzip_bomb()))], WITHHELD),
-    row("U8c", "deflate-bomb", |_| coded("deflate", gzip_bomb()), WITHHELD),
+    row("U8c", "deflate-bomb", |_| coded("deflate", deflated(&[0; 16 << 20])), WITHHELD),
     row("U8d", "brotli", |_| coded("br", vec![0x8b, 0x00, 0x80, 0x41, 0x03]), WITHHELD),
     row("U8e", "zstd-bomb", |_| coded("zstd", zstd_bomb()), WITHHELD),
     row("U8f", "nested-codings", |_| coded("gzip, gzip, identity", gzip_bomb()), WITHHELD),
+    row("U8g", "gzip-of-an-honest-text", |_| coded("gzip", gzipped("fine")), Ends::Answers(200)),
+    row("U8h", "deflate-of-an-honest-text", |_| coded("deflate", deflated(b"fine")), Ends::Answers(200)),
+    row("U8i", "token-in-gzip", |token| coded("gzip", gzipped(token)), WITHHELD),
+    row("U8j", "token-in-deflate", |token| coded("deflate", deflated(token.as_bytes())), WITHHELD),
+    row("U8k", "token-in-the-name-of-a-gzip-file", |token| coded("gzip", named(token)), WITHHELD),
+    row(
+        "U8l",
+        "token-in-the-second-member",
+        |token| coded("gzip", [gzipped("fine"), gzipped(token)].concat()),
+        WITHHELD,
+    ),
+    row("U8m", "gzip-that-breaks-off", |_| coded("gzip", cut(gzipped("fine"), 3)), WITHHELD),
+    row("U8n", "gzip-with-more-behind-it", |_| coded("gzip", [gzipped("fine"), b"more".to_vec()].concat()), WITHHELD),
+    row("U8o", "gzip-with-a-wrong-checksum", |_| coded("gzip", stored_gzip("fine")), WITHHELD),
+    row("U8p", "gzip-in-gzip-that-says-so-once", |token| coded("gzip", gzip(&gzipped(token))), WITHHELD),
+    row("U8q", "gzip-of-a-thousand-members", |_| coded("gzip", gzipped("").repeat(1_000)), WITHHELD),
+    row("U8r", "deflate-that-breaks-off", |_| coded("deflate", cut(deflated(b"fine"), 2)), WITHHELD),
+    row(
+        "U8s",
+        "deflate-with-more-behind-it",
+        |_| coded("deflate", [deflated(b"fine"), b"x".to_vec()].concat()),
+        WITHHELD,
+    ),
+    row("U8t", "text-that-says-gzip", |_| coded("gzip", b"fine".to_vec()), WITHHELD),
+    Row { most_mib: 48, ..row("U8u", "gzip-of-nine-megabytes", |_| coded("gzip", gzip(&many_numbers())), TOO_LARGE) },
     late("U9", "flood-of-1xx", |_| vec![Forever(b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n".repeat(100))]),
     row("U10", "hundred-thousand-headers", |_| whole(&"X-A: b\r\n".repeat(100_000), ""), UNREACHABLE),
     row("U11", "header-of-a-mebibyte", |_| whole(&format!("X-A: {}", "b".repeat(1 << 20)), ""), UNREACHABLE),
@@ -115,6 +145,18 @@ pub(super) const ROWS: &[Row] = &[
     tls("U16b", "certificate-for-another-host", Wrong::Host),
     tls("U16c", "certificate-that-nobody-vouches-for", Wrong::Unknown),
     tls("U16d", "certificate-not-valid-yet", Wrong::Soon),
+    tls("U16e", "tls-1.0", Wrong::Hello([3, 1], [0xc0, 0x13])),
+    tls("U16f", "tls-1.1", Wrong::Hello([3, 2], [0xc0, 0x13])),
+    tls("U16g", "ssl-3.0", Wrong::Hello([3, 0], [0, 0x0a])),
+    tls("U16h", "tls-1.2-with-a-cipher-that-nobody-offered", Wrong::Hello([3, 3], [0, 0x2f])),
+    // What makes the four above refusals of what the server chose: the same message with a version and a cipher that are good
+    // is waited on.
+    Row {
+        ends: Ends::Late,
+        most_ms: LATE_MS,
+        ..tls("U16i", "tls-1.2-that-stops-after-its-hello", Wrong::Hello([3, 3], [0xc0, 0x2f]))
+    },
+    tls("U16j", "http-where-tls-is-expected", Wrong::Plain),
     Row {
         id: "U17",
         name: "name-that-leads-to-this-machine",
@@ -197,6 +239,41 @@ fn gzip_bomb() -> Vec<u8> {
     bits.extend([0; 7]);
     let packed = bits.chunks(8).map(|byte| byte.iter().enumerate().fold(0_u8, |sum, (at, bit)| sum | bit << at));
     [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255].into_iter().chain(packed).chain([0; 8]).collect()
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn gzipped(text: &str) -> Vec<u8> {
+    gzip(text.as_bytes())
+}
+
+/// A file's name in front of an honest text (RFC 1952 §2.3.1).
+fn named(name: &str) -> Vec<u8> {
+    let mut encoder = GzBuilder::new().filename(name).write(Vec::new(), Compression::default());
+    encoder.write_all(b"fine").unwrap();
+    encoder.finish().unwrap()
+}
+
+fn deflated(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn cut(mut bytes: Vec<u8>, off: usize) -> Vec<u8> {
+    bytes.truncate(bytes.len() - off);
+    bytes
+}
+
+fn many_numbers() -> Vec<u8> {
+    (0..2_000_000_u32)
+        .flat_map(|number| number.wrapping_mul(0x9e37_79b1).to_string().into_bytes())
+        .take(9 << 20)
+        .collect()
 }
 
 /// A text as gzip in one stored block, without its checksum (RFC 1952, RFC 1951 §3.2.4): whoever unpacks it has the text.

@@ -4,6 +4,7 @@
 #![allow(missing_docs, unreachable_pub, reason = "no part of the product")]
 
 mod addresses;
+mod bodies;
 mod headers;
 mod ops;
 mod policy;
@@ -28,6 +29,7 @@ use crate::policy::PublicRule;
 use crate::service::Services;
 
 use addresses::addresses;
+use bodies::bodies;
 use headers::headers;
 use ops::ops;
 use policy::policy;
@@ -43,7 +45,7 @@ const SERVICES: &str = r#"
 origins = ["https://api.example.com", "https://api.example.com:8443", "http://127.0.0.1:8080"]
 anonymous = ["GET /public/**"]
 deny = ["/account/**", "/repos/{owner}/secrets"]
-scopes = { read = ["GET,HEAD /repos/{owner}/{repo}/issues", "GET /v1/**"], write = ["POST /repos/{owner}/{repo}/issues", "PUT /t/{table:a|b}"] }
+scopes = { read = ["GET,HEAD /repos/{owner}/{repo}/issues", "GET /v1/**", "GET /q/{id}?state&{action:list|get}"], write = ["POST /repos/{owner}/{repo}/issues", "PUT /t/{table:a|b}", "GET /q/{id}?state&page", "GET /none?"] }
 [service.other]
 origins = ["https://other.example.com"]
 scopes = { all = ["GET,POST,PUT,PATCH,DELETE,HEAD /**"] }
@@ -62,7 +64,7 @@ fn grant(bits: u8) -> Grant {
             scopes.extend((!scope.is_empty()).then(|| scope.to_owned()));
         }
     }
-    let public = ["GET https://open.example.org/data/{id}", "GET,HEAD https://open.example.org/files/**"];
+    let public = ["GET https://open.example.org/data/{id}", "GET,HEAD https://open.example.org/files/**?page"];
     let public = public.iter().enumerate().filter(|(index, _)| bits & (16 << index) != 0);
     Grant {
         tool: "tool".into(),

@@ -13,6 +13,7 @@ use super::services;
 use crate::policy::Allowed;
 use crate::policy::address::forbidden;
 use crate::policy::check;
+use crate::policy::query::Queries;
 use crate::policy::template::Template;
 use crate::policy::url;
 
@@ -26,17 +27,23 @@ fn urls() -> impl Strategy<Value = String> {
         "https://open.example.org",
         "https://evil.example.org",
     ]);
-    (origins, prop::collection::vec(segments(), 0..5), prop::option::of("[a-z=&%0-9]{0,8}")).prop_map(
-        |(origin, path, query)| {
-            let query = query.map_or_else(String::new, |query| format!("?{query}"));
-            format!("{origin}/{}{query}", path.join("/"))
-        },
-    )
+    (origins, prop::collection::vec(segments(), 0..5), prop::option::of(queries())).prop_map(|(origin, path, query)| {
+        let query = query.map_or_else(String::new, |query| format!("?{query}"));
+        format!("{origin}/{}{query}", path.join("/"))
+    })
+}
+
+/// Queries of keys that rules list, and of others.
+fn queries() -> impl Strategy<Value = String> {
+    let known = vec!["state=open", "page=2", "action=list", "action=delete", "state", "sort=up", ""];
+    let part = prop_oneof![4 => prop::sample::select(known).prop_map(str::to_owned), 1 => "[a-z=;%0-9]{0,8}"];
+    prop::collection::vec(part, 0..4).prop_map(|parts| parts.join("&"))
 }
 
 fn segments() -> impl Strategy<Value = String> {
     let known = vec![
-        "repos", "v1", "public", "account", "issues", "a", "b", "t", "data", "files", "..", "%2e%2e", "%2F", "", "A",
+        "q", "none", "repos", "v1", "public", "account", "issues", "a", "b", "t", "data", "files", "..", "%2e%2e",
+        "%2F", "", "A",
     ];
     prop_oneof![4 => prop::sample::select(known).prop_map(str::to_owned), 1 => "[a-zA-Z0-9%._~;-]{0,6}"]
 }
@@ -69,6 +76,22 @@ proptest! {
         backward.public.reverse();
         let allows = |grant| check(&services(), grant, Asked { method, url: url.clone(), headers: Vec::new(), body: None }).is_ok();
         prop_assert_eq!(allows(&forward), allows(&backward));
+    }
+
+    #[test]
+    fn b13_a_rule_with_a_longer_list_allows_no_less_and_one_without_a_list_all(
+        query in prop::option::of(queries()), keys in prop::sample::subsequence(vec!["state", "page", "{action:list|get}"], 0..=3), more: prop::sample::Index,
+    ) {
+        let query = query.as_deref();
+        let list = |keys: &[&str]| Queries::parse(&keys.join("&")).unwrap();
+        let fewer = &keys[..more.index(keys.len() + 1)];
+        prop_assert!(!list(fewer).allow(query) || list(&keys).allow(query), "{query:?}");
+        prop_assert!(Queries::Any.allow(query));
+        let backward: Vec<&str> = keys.iter().rev().copied().collect();
+        prop_assert_eq!(list(&keys).allow(query), list(&backward).allow(query), "the order of keys matters");
+        // The order of the query's parts does not matter either.
+        let turned = query.map(|query| query.split('&').rev().collect::<Vec<_>>().join("&"));
+        prop_assert_eq!(list(&keys).allow(query), list(&keys).allow(turned.as_deref()));
     }
 
     #[test]

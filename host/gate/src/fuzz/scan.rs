@@ -1,5 +1,6 @@
 //! The scan: a token in a published form is found whatever stands around it; what is no token is not (threats E1, E2, E12).
 
+use std::sync::Arc;
 use std::sync::LazyLock;
 
 use base64::Engine as _;
@@ -10,17 +11,28 @@ use super::JWT;
 use super::TOKEN;
 use super::outcome;
 use super::store;
+use crate::scan::Reading;
 use crate::scan::Secrets;
+use crate::scan::oracle::Slow;
 
-static SECRETS: LazyLock<Secrets> =
-    LazyLock::new(|| Secrets::new(store(&[("api", TOKEN, &[]), ("other", JWT, &[])]).live_tokens().unwrap()));
+static SECRETS: LazyLock<Arc<Secrets>> =
+    LazyLock::new(|| Arc::new(Secrets::new(store(&[("api", TOKEN, &[]), ("other", JWT, &[])]).live_tokens().unwrap())));
+static SLOW: LazyLock<Slow> = LazyLock::new(|| Slow::of(&[TOKEN, JWT]));
+
+/// The verdict, which must be that of the slow search, and the same for a text that comes piece by piece.
+fn found(text: &[u8]) -> bool {
+    let found = SECRETS.are_in(text);
+    assert_eq!(found, SLOW.are_anywhere_in(text), "the slow search says otherwise");
+    let mut reading = Reading::new(Arc::clone(&SECRETS));
+    reading.more(&text[..text.len() / 2]);
+    assert_eq!(found, reading.found(&SECRETS, text), "piece by piece it is judged otherwise");
+    found
+}
 
 /// A form, a place, and what stands around.
 pub fn scan(data: &[u8]) -> u64 {
     let [form, place, change, noise @ ..] = data else { return 0 };
-    let bare = SECRETS.are_in(noise);
-    assert_eq!(bare, SECRETS.are_in(noise), "twice is not the same");
-    if bare {
+    if found(noise) {
         // Only what really is there: the view holds a whole form of at least 16 letters and digits.
         let letters = noise.iter().filter(|byte| byte.is_ascii_alphanumeric()).count();
         assert!(letters >= 16, "found in {letters} letters");
@@ -30,7 +42,7 @@ pub fn scan(data: &[u8]) -> u64 {
     let (before, after) = noise.split_at(at.min(noise.len()));
     let token = if form & 0x80 == 0 { TOKEN } else { JWT };
     let around = [before, written(*form, token, before).as_slice(), after].concat();
-    assert!(SECRETS.are_in(&around), "form {} of a token is not found", form % FORMS);
+    assert!(found(&around), "form {} of a token is not found", form % FORMS);
 
     // One letter changed, and it is no token: the whole is looked for, never a part.
     let mut letters = token.as_bytes().to_vec();
@@ -40,7 +52,7 @@ pub fn scan(data: &[u8]) -> u64 {
     // The parts of a JWT are tokens by themselves, and a separator is no letter.
     let is_harmless = token == TOKEN && token.as_bytes()[index].is_ascii_alphanumeric() && form % FORMS < 2;
     let changed = [before, b"\n", other.as_bytes(), b"\n", after].concat();
-    assert!(!is_harmless || !SECRETS.are_in(&changed), "a part of a token is found");
+    assert!(!is_harmless || !found(&changed), "a part of a token is found");
     outcome((form % FORMS, form & 0x80, at.min(64) / 8, after.len().min(64) / 8))
 }
 

@@ -2,7 +2,13 @@
 
 use hotcell_fuzz::Target;
 
-const URL_WORDS: [&[u8]; 26] = [
+const URL_WORDS: [&[u8]; 32] = [
+    b"/q/1",
+    b"state=",
+    b"page=",
+    b"action=list",
+    b"&",
+    b"%26",
     b"..",
     b"%2e",
     b"%2E%2e",
@@ -50,6 +56,10 @@ fn fuzz_policy() {
             b"\x01\x3fhttps://user@api.example.com/v1/a",
             b"\x01\x3fhttps://API.example.com/v1/a",
             b"\x01\x3fhttp://[::1]/",
+            b"\x00\x3fhttps://api.example.com/q/1?state=open&action=list",
+            b"\x00\x3fhttps://api.example.com/q/1?state=open&page=2",
+            b"\x00\x3fhttps://api.example.com/none?",
+            b"\x00\x3fhttps://open.example.org/files/a?page=1",
         ],
         words: &URL_WORDS,
     };
@@ -85,6 +95,32 @@ fn fuzz_headers() {
         ],
     };
     target.drive(super::headers);
+}
+
+#[test]
+fn fuzz_bodies() {
+    let target = Target {
+        name: "bodies",
+        seeds: &[
+            b"\x00\x00\x00\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff\x01\x00\x00\xff\xff\x00\x00\x00\x00\x00\x00\x00\x00",
+            b"\x01\x00\x00\x78\x01\x03\x00\x00\x00\x00\x01",
+            b"\x02\x00\x00{\"number\": 12, \"number\": 12}",
+            b"\x03\x00\x00{\"number\": 12, \"number\": 12}",
+            b"\x04\x80\x01one member and another",
+            b"\x06\x00\x00aaaaaaaaaaaaaaaa",
+        ],
+        words: &[
+            b"\x1f\x8b\x08",
+            b"\x1f\x8b\x08\x08\x00\x00\x00\x00\x00\xffname\x00",
+            b"\x28\xb5\x2f\xfd",
+            b"\x78\x9c",
+            b"\x03\x00",
+            b"\x00\x00\x00\x00",
+            b"\xff\xff",
+            b"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+        ],
+    };
+    target.drive(super::bodies);
 }
 
 #[test]

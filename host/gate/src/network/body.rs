@@ -7,8 +7,10 @@ use hotcell_protocol::limits;
 use reqwest::Response;
 use tokio::time::timeout;
 
-/// The whole body.
-pub(super) async fn read(mut response: Response, origin: &str) -> Result<Vec<u8>, Refusal> {
+use crate::scan::Reading;
+
+/// The whole body. The scan looks at it while it comes.
+pub(super) async fn read(mut response: Response, reading: &mut Reading, origin: &str) -> Result<Vec<u8>, Refusal> {
     if response
         .content_length()
         .is_some_and(|length| usize::try_from(length).map_or(true, |length| length > limits::RESPONSE_BODY_BYTES))
@@ -29,12 +31,16 @@ pub(super) async fn read(mut response: Response, origin: &str) -> Result<Vec<u8>
         match chunk.map_err(|_| broken(origin))? {
             None => return Ok(body),
             Some(chunk) if body.len() + chunk.len() > limits::RESPONSE_BODY_BYTES => return Err(too_large(origin)),
-            Some(chunk) => body.extend_from_slice(&chunk),
+            Some(chunk) => {
+                body.extend_from_slice(&chunk);
+                reading.more(&body);
+            }
         }
     }
 }
 
-fn too_large(origin: &str) -> Refusal {
+/// The refusal of an answer that is over its limit, as it came or decoded.
+pub(crate) fn too_large(origin: &str) -> Refusal {
     Refusal::new(
         Code::ResponseTooLarge,
         format!("the answer of {origin} has more than {} bytes", limits::RESPONSE_BODY_BYTES),

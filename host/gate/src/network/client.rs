@@ -24,6 +24,7 @@ use super::Received;
 use super::body;
 use super::resolver::Forbidden;
 use super::resolver::Public;
+use crate::scan::Reading;
 use crate::sign::Signed;
 
 /// How long a connection may wait for its next request.
@@ -34,6 +35,7 @@ const IDLE_CONNECTIONS: usize = 8;
 /// The network, with a connection pool for each service: no request of one service rides on another's connection (threat C8).
 pub(crate) struct Network {
     tls: ClientConfig,
+    names: Public,
     clients: Mutex<HashMap<Option<String>, Client>>,
     /// What answers instead of a network, in tests.
     #[cfg(test)]
@@ -45,6 +47,7 @@ impl Network {
     pub(crate) fn new(extra_roots: Option<&[u8]>) -> Result<Self, Refusal> {
         Ok(Self {
             tls: tls(extra_roots)?,
+            names: Public::default(),
             clients: Mutex::default(),
             #[cfg(test)]
             fake: None,
@@ -57,15 +60,21 @@ impl Network {
         Ok(Self { fake: Some(fake), ..Self::new(None)? })
     }
 
-    /// Sends a request and reads the whole response, until the deadline.
-    pub(crate) async fn send(&self, signed: Signed, deadline: Instant) -> Result<Received, Refusal> {
+    /// The same network with names that a test knows.
+    #[cfg(test)]
+    pub(crate) fn told(self, told: super::Told) -> Self {
+        Self { names: Public { told: Some(Arc::new(told)) }, ..self }
+    }
+
+    /// Sends a request and reads the whole response, with the scan's eyes on it, until the deadline.
+    pub(crate) async fn send(&self, signed: Signed, reading: Reading, deadline: Instant) -> Result<Received, Refusal> {
         #[cfg(test)]
         if let Some(fake) = &self.fake {
             let (target, (status, headers, body)) = (signed.target.clone(), fake(signed));
-            return Ok(Received { status, headers, body, target, _made: () });
+            return Ok(Received { status, headers, body, reading, target, _made: () });
         }
         let origin = signed.target.origin.to_string();
-        timeout_at(deadline, self.exchange(signed, &origin)).await.unwrap_or_else(|_| {
+        timeout_at(deadline, self.exchange(signed, reading, &origin)).await.unwrap_or_else(|_| {
             Err(Refusal::new(
                 Code::DeadlineExceeded,
                 format!("the call's time was over before {origin} had answered"),
@@ -74,7 +83,7 @@ impl Network {
         })
     }
 
-    async fn exchange(&self, signed: Signed, origin: &str) -> Result<Received, Refusal> {
+    async fn exchange(&self, signed: Signed, mut reading: Reading, origin: &str) -> Result<Received, Refusal> {
         let client = self.client(signed.terms.service.as_deref())?;
         let Signed { method, target, headers, body, .. } = signed;
         let method = reqwest::Method::from_bytes(method.as_str().as_bytes())
@@ -95,8 +104,8 @@ impl Network {
         let status = response.status().as_u16();
         let headers = response.headers().clone();
         check_head(status, &headers, origin)?;
-        let body = body::read(response, origin).await?;
-        Ok(Received { status, headers, body, target, _made: () })
+        let body = body::read(response, &mut reading, origin).await?;
+        Ok(Received { status, headers, body, reading, target, _made: () })
     }
 
     fn client(&self, service: Option<&str>) -> Result<Client, Refusal> {
@@ -104,7 +113,7 @@ impl Network {
         if let Some(client) = clients.get(&service.map(str::to_owned)) {
             return Ok(client.clone());
         }
-        let client = build(self.tls.clone(), IDLE_CONNECTIONS)?;
+        let client = build(self.tls.clone(), self.names.clone(), IDLE_CONNECTIONS)?;
         clients.insert(service.map(str::to_owned), client.clone());
         Ok(client)
     }
@@ -149,10 +158,10 @@ pub(super) fn tls(extra_roots: Option<&[u8]>) -> Result<ClientConfig, Refusal> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place that builds an HTTP client")]
-pub(super) fn build(tls: ClientConfig, idle_connections: usize) -> Result<Client, Refusal> {
+pub(super) fn build(tls: ClientConfig, names: Public, idle_connections: usize) -> Result<Client, Refusal> {
     Client::builder()
         .tls_backend_preconfigured(tls)
-        .dns_resolver(Public)
+        .dns_resolver(names)
         // A proxy variable would carry the token elsewhere and look names up in our stead (threat K2).
         .no_proxy()
         // Followed redirects carry custom credential headers to other origins (reqwest#3091, CVE-2018-1000007, threat D1).

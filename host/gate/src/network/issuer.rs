@@ -20,6 +20,7 @@ use tokio::time::timeout;
 use zeroize::Zeroizing;
 
 use super::client;
+use super::resolver::Public;
 
 /// Bytes of an answer. A token has at most 16 KiB, metadata a few (threat L14).
 const MOST_BYTES: usize = 64 * 1024;
@@ -41,7 +42,7 @@ impl IssuerNetwork {
     /// [`hotcell_protocol::Code::BadConfig`] for broken certificates.
     pub fn new(extra_roots: Option<&[u8]>) -> Result<Self, Refusal> {
         // No connection is kept: a refresh an hour needs none, and none is left to be mixed up.
-        Ok(Self { client: client::build(client::tls(extra_roots)?, 0)? })
+        Ok(Self { client: client::build(client::tls(extra_roots)?, Public::default(), 0)? })
     }
 
     async fn exchange(&self, request: HttpRequest) -> Result<HttpReply, HttpError> {

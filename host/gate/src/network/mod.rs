@@ -3,14 +3,20 @@
 mod body;
 mod client;
 mod issuer;
+#[cfg(test)]
+mod rebinding;
 mod resolver;
 
+pub(crate) use body::too_large;
 pub(crate) use client::Network;
 pub use issuer::IssuerNetwork;
+#[cfg(test)]
+pub(crate) use resolver::Told;
 
 use http::HeaderMap;
 
 use crate::policy::url::Target;
+use crate::scan::Reading;
 
 /// Answers a request without a network: status, headers, body.
 #[cfg(test)]
@@ -22,6 +28,8 @@ pub(crate) struct Received {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
+    /// What the scan saw of the body while it came.
+    pub(crate) reading: Reading,
     pub(crate) target: Target,
     /// Private: nothing outside this module makes one.
     _made: (),

@@ -43,11 +43,11 @@ impl Services {
     }
 }
 
-/// A rule for an origin without a credential: `GET https://api.example.com/v1/**`.
+/// A rule for an origin without a credential: `GET https://api.example.com/v1/**`, or `…/v1/items?page` for some queries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublicRule {
     pub(crate) origin: Origin,
-    rule: Rule,
+    pub(super) rule: Rule,
 }
 
 impl PublicRule {
@@ -76,7 +76,7 @@ impl PublicRule {
     }
 
     pub(crate) fn allows(&self, method: Method, target: &Target) -> bool {
-        self.origin == target.origin && self.rule.allows(method, &target.segments)
+        self.origin == target.origin && self.rule.allows(method, target)
     }
 }
 
@@ -96,6 +96,8 @@ mod tests {
     fn public_rules_are_exact_https_origins() {
         let rule = PublicRule::parse("GET,HEAD https://api.example.com:8443/v1/{id}").unwrap();
         assert_eq!(rule.to_string(), "GET,HEAD https://api.example.com:8443/v1/{id}");
+        let rule = PublicRule::parse("GET https://api.example.com/v1/{id}?page&{sort:up|down}").unwrap();
+        assert_eq!(rule.to_string(), "GET https://api.example.com/v1/{id}?page&{sort:up|down}");
         for bad in [
             "GET http://api.example.com/",
             "GET https://*.example.com/",
@@ -107,6 +109,9 @@ mod tests {
             "TRACE https://api.example.com/",
             "https://api.example.com/",
             "GET https://api.example.com/../",
+            "GET https://api.example.com/?a=b",
+            "GET https://api.example.com?a",
+            "GET https://api.example.com?a/",
             "",
         ] {
             assert_eq!(PublicRule::parse(bad).unwrap_err().code, Code::BadConfig, "{bad}");

@@ -6,6 +6,7 @@
 pub(crate) mod address;
 mod grant;
 pub(crate) mod headers;
+pub(crate) mod query;
 pub(crate) mod template;
 pub(crate) mod url;
 
@@ -15,12 +16,15 @@ use hotcell_protocol::Code;
 use hotcell_protocol::Method;
 use hotcell_protocol::Refusal;
 use hotcell_protocol::limits;
+use hotcell_protocol::text::cut;
+use hotcell_protocol::text::visible;
 
 use crate::service::Service;
 use crate::service::Services;
 pub use grant::Grant;
 pub use grant::PublicRule;
 use headers::CheckedHeaders;
+use template::Rule;
 use url::Target;
 
 /// A request that policy let through, with the terms on which it did. Made by [`check`] alone.
@@ -99,6 +103,13 @@ pub(crate) fn check(services: &Services, grant: &Grant, asked: Asked) -> Result<
         let terms = Terms { service: None, scope: None, rule: rule.to_string(), others: Vec::new() };
         return Ok(Allowed { method: asked.method, target, headers, body, terms, _made: () });
     }
+    let near = |public: &&PublicRule| {
+        public.origin == target.origin && public.rule.allows_but_for_its_query(asked.method, &target)
+    };
+    if let Some(public) = grant.public.iter().filter(|_| is_public).find(near) {
+        let whose = format!("under [actions.{}] of the manifest; then install the tool again", grant.action);
+        return Err(query_not_granted(&public.rule, &public.to_string(), &target, "the tool's author", &whose));
+    }
     Err(nearest.unwrap_or_else(|| origin_not_granted(grant, asked.method, &target)))
 }
 
@@ -142,13 +153,13 @@ fn within<'a>(
     let held: Vec<&str> = scopes.collect();
     // Scopes first: where a rule with a token and one without both match, the action has asked for the token.
     let mut matching = held.iter().filter_map(|scope| {
-        let rule = service.rules(scope).iter().find(|rule| rule.allows(method, &target.segments))?;
+        let rule = service.rules(scope).iter().find(|rule| rule.allows(method, target))?;
         Some(((*scope).to_owned(), rule.to_string()))
     });
     if let Some((scope, rule)) = matching.next() {
         return Ok(terms(Some(&scope), rule, matching.collect()));
     }
-    if let Some(rule) = service.anonymous.iter().find(|rule| rule.allows(method, &target.segments)) {
+    if let Some(rule) = service.anonymous.iter().find(|rule| rule.allows(method, target)) {
         return Ok(terms(None, rule.to_string(), Vec::new()));
     }
     Err(missed(service, &held, method, target))
@@ -157,7 +168,7 @@ fn within<'a>(
 /// Why no rule matched: the scope is missing, the method is another, or the path is granted to nobody.
 fn missed(service: &Service, held: &[&str], method: Method, target: &Target) -> Refusal {
     let name = &service.name;
-    let other = service.scopes.iter().find(|(_, rules)| rules.iter().any(|rule| rule.allows(method, &target.segments)));
+    let other = service.scopes.iter().find(|(_, rules)| rules.iter().any(|rule| rule.allows(method, target)));
     if let Some((scope, _)) = other {
         return Refusal::new(
             Code::InsufficientScope,
@@ -165,8 +176,11 @@ fn missed(service: &Service, held: &[&str], method: Method, target: &Target) -> 
             format!("the tool's author must ask for {scope} in the manifest; then install the tool again"),
         );
     }
-    let rules = held.iter().flat_map(|scope| service.rules(scope)).chain(&service.anonymous);
-    let methods: Vec<_> = rules.filter(|rule| rule.covers(&target.segments)).map(ToString::to_string).collect();
+    let rules = || held.iter().flat_map(|scope| service.rules(scope)).chain(&service.anonymous);
+    if let Some(rule) = rules().find(|rule| rule.allows_but_for_its_query(method, target)) {
+        return query_not_granted(rule, &rule.to_string(), target, "the operator", &format!("of [service.{name}]"));
+    }
+    let methods: Vec<_> = rules().filter(|rule| rule.covers(&target.segments)).map(ToString::to_string).collect();
     if !methods.is_empty() {
         return Refusal::new(
             Code::MethodNotGranted,
@@ -182,6 +196,20 @@ fn missed(service: &Service, held: &[&str], method: Method, target: &Target) -> 
             method.as_str(),
             target.path()
         ),
+    )
+}
+
+/// The refusal of a request whose method and path a rule allows, and not its query (threat B13).
+fn query_not_granted(rule: &Rule, shown: &str, target: &Target, who: &str, whose: &str) -> Refusal {
+    let part = rule.queries.refused(target.url.query()).unwrap_or_default();
+    // The value may hold data: for nobody.
+    let key = cut(&visible(part.split(['=', ';']).next().unwrap_or_default()), 64);
+    Refusal::new(
+        Code::QueryNotGranted,
+        format!(
+            "the rule {shown} does not allow this query: the key `{key}` is not listed, is there twice, or has another value"
+        ),
+        format!("if tools may use it, {who} adds the key to the rule {shown} {whose}"),
     )
 }
 

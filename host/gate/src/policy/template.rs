@@ -1,4 +1,4 @@
-//! Path templates and rules: `GET,HEAD /repos/{owner}/{repo}/issues`. Compared segment by segment, never as a prefix of
+//! Path templates and rules: `GET,HEAD /repos/{owner}/{repo}/issues?state&page`. Compared segment by segment, never as a prefix of
 //! text and never by a pattern language: unanchored patterns have leaked tokens (microsoft/vscode#320634).
 
 use std::fmt;
@@ -7,6 +7,8 @@ use hotcell_protocol::Method;
 use hotcell_protocol::text::cut;
 use hotcell_protocol::text::visible;
 
+use super::query::Queries;
+use super::url::Target;
 use super::url::check_segment;
 
 /// A path template.
@@ -25,11 +27,12 @@ enum Segment {
     Any,
 }
 
-/// Methods and a template.
+/// Methods, a template, and the queries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Rule {
     pub(super) methods: Vec<Method>,
     template: Template,
+    pub(super) queries: Queries,
 }
 
 impl Segment {
@@ -166,12 +169,21 @@ impl Rule {
                 })
             })
             .collect::<Result<_, _>>()?;
-        Ok(Self { methods, template: Template::parse(path)? })
+        let (path, queries) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
+        let queries = queries.map_or(Ok(Queries::Any), |query| {
+            Queries::parse(query).map_err(|why| format!("the rule `{shown}`: {why}"))
+        })?;
+        Ok(Self { methods, template: Template::parse(path)?, queries })
     }
 
     /// Whether the rule allows a request.
-    pub(crate) fn allows(&self, method: Method, path: &[String]) -> bool {
-        self.methods.contains(&method) && self.template.matches(path)
+    pub(crate) fn allows(&self, method: Method, target: &Target) -> bool {
+        self.allows_but_for_its_query(method, target) && self.queries.allow(target.url.query())
+    }
+
+    /// Whether the rule is about this method and path, for whatever query.
+    pub(crate) fn allows_but_for_its_query(&self, method: Method, target: &Target) -> bool {
+        self.methods.contains(&method) && self.template.matches(&target.segments)
     }
 
     /// Whether the rule is about this path, for whatever method.
@@ -183,7 +195,7 @@ impl Rule {
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let methods: Vec<_> = self.methods.iter().map(|method| method.as_str()).collect();
-        write!(f, "{} {}", methods.join(","), self.template)
+        write!(f, "{} {}{}", methods.join(","), self.template, self.queries)
     }
 }
 
@@ -260,6 +272,8 @@ mod tests {
         for bad in ["TRACE /a", "CONNECT /a", "get /a", "GET", "GET  /a", "GET,/a", "* /a", ""] {
             assert!(Rule::parse(bad).is_err(), "{bad}");
         }
-        assert_eq!(Rule::parse("GET,HEAD /a/{b}").unwrap().to_string(), "GET,HEAD /a/{b}");
+        for good in ["GET,HEAD /a/{b}", "GET /a?", "GET /**?state&{sort:up|down}"] {
+            assert_eq!(Rule::parse(good).unwrap().to_string(), good);
+        }
     }
 }

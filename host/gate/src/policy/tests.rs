@@ -108,3 +108,47 @@ fn adding_a_grant_never_takes_a_permission_away() {
         }
     }
 }
+
+#[test]
+fn b13_a_query_that_no_rule_lists_is_refused_with_the_rule_and_what_to_write() {
+    let services = r#"
+[service.api]
+origins = ["https://api.example.com"]
+scopes = { read = ["GET /items?state&{action:list|get}", "GET /old"], admin = ["GET /items"] }
+"#;
+    let services = Services::parse(services, "config.toml").unwrap();
+    let ask = |grant: &Grant, url: &str| {
+        let asked = Asked { method: Method::Get, url: url.to_owned(), headers: Vec::new(), body: None };
+        check(&services, grant, asked).map(|allowed| allowed.terms.rule)
+    };
+    let read = grant(&[("api", &["read"])], &["GET https://open.example/a?page"]);
+    for good in ["items", "items?state=open", "items?action=get&state=x", "old?whatever=1"] {
+        assert!(ask(&read, &format!("https://api.example.com/{good}")).is_ok(), "{good}");
+    }
+    // Another scope would allow it: that is what is missing.
+    let refusal = ask(&read, "https://api.example.com/items?action=delete").unwrap_err();
+    assert_eq!(refusal.code, Code::InsufficientScope);
+    assert!(ask(&grant(&[("api", &["read", "admin"])], &[]), "https://api.example.com/items?action=delete").is_ok());
+
+    let refusal = ask(&read, "https://open.example/a?page=1&callback=5ecret").unwrap_err();
+    assert_eq!(refusal.code, Code::QueryNotGranted);
+    assert!(refusal.message.contains("GET https://open.example/a?page") && refusal.message.contains("`callback`"));
+    assert!(refusal.hint.contains("[actions.act]") && !format!("{refusal:?}").contains("5ecret"));
+
+    let only = services_of("scopes = { read = [\"GET /items?state\"] }");
+    let asked = Asked {
+        method: Method::Get,
+        url: "https://api.example.com/items?action=5ecret".into(),
+        headers: Vec::new(),
+        body: None,
+    };
+    let refusal = check(&only, &grant(&[("api", &["read"])], &[]), asked).err().unwrap();
+    assert_eq!(refusal.code, Code::QueryNotGranted);
+    assert!(refusal.message.contains("GET /items?state ") && refusal.hint.contains("[service.api]"), "{refusal:?}");
+    assert!(!format!("{refusal:?}").contains("5ecret"));
+}
+
+fn services_of(text: &str) -> Services {
+    Services::parse(&format!("[service.api]\norigins = [\"https://api.example.com\"]\n{text}\n"), "config.toml")
+        .unwrap()
+}

@@ -187,7 +187,7 @@ pub(crate) fn check_segment(segment: &str) -> Result<(), String> {
         .filter(|()| is_canonical(segment))
         .ok_or("its path has a percent-encoding that is not canonical")?;
     for _ in 0..3 {
-        if decoded == b"." || decoded == b".." {
+        if is_dots(&decoded) {
             return Err("its path has a dot segment".into());
         }
         // After a first decoding, what was encoded shows: a separator, a control character, a parameter.
@@ -196,13 +196,20 @@ pub(crate) fn check_segment(segment: &str) -> Result<(), String> {
             return Err("its path has an encoded separator or control character".into());
         }
     }
-    if decoded == b"." || decoded == b".." {
+    if is_dots(&decoded) {
         return Err("its path has a dot segment".into());
     }
     if std::str::from_utf8(&decode(segment.as_bytes())).is_err() {
         return Err("its path is not UTF-8".into());
     }
     Ok(())
+}
+
+/// Whether a segment is made of dots and spaces alone: `.` and `..`, and what some servers make of them, which drop spaces and
+/// further dots at a name's end (`..%20`, `...`).
+fn is_dots(segment: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(segment);
+    !text.is_empty() && text.chars().all(|letter| letter == '.' || letter.is_whitespace())
 }
 
 /// `%` is followed by two hex digits wherever it stands.
@@ -239,4 +246,34 @@ fn decode(bytes: &[u8]) -> Vec<u8> {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn b12_a_segment_that_some_server_takes_for_a_dot_segment_is_refused() {
+        for bad in [
+            ".%20",
+            "..%20",
+            "%20..",
+            "%20.%20",
+            "...",
+            "....",
+            "%20",
+            "%20%20",
+            "..%C2%A0",
+            "%E3%80%80..",
+            "%252e%2520",
+            "..%2520",
+            "%25252e",
+        ] {
+            assert!(check_segment(bad).is_err(), "{bad}");
+            assert!(parse(&format!("https://api.example.com/a/{bad}/b")).is_err(), "{bad}");
+        }
+        for good in ["", "a", ".well-known", "a..b", "a%20b", "v1.0", ".a.", "..a", "_", "%E4%BD%A0", "a%20"] {
+            assert_eq!(check_segment(good), Ok(()), "{good}");
+        }
+    }
 }

@@ -10,63 +10,16 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use zeroize::Zeroizing;
 
-use super::search::WINDOW;
+use super::search::LEAST;
 
 /// Bytes that are wiped.
 pub(super) type Wiped = Zeroizing<Vec<u8>>;
 
-/// Bytes of a text that are looked at together: the view of so many stays in a core's own cache, and is all that is wiped.
-pub(super) const PIECE: usize = 32 * 1024;
-
 /// The view: letters and digits, in lower case.
-fn view(bytes: &[u8]) -> Wiped {
-    let mut out = Zeroizing::new(vec![0; bytes.len()]);
-    let length = write(bytes, &mut out);
-    out.truncate(length);
+pub(super) fn view(bytes: &[u8]) -> Wiped {
+    let mut out = Zeroizing::new(Vec::with_capacity(bytes.len()));
+    out.extend(bytes.iter().filter(|byte| byte.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase));
     out
-}
-
-/// Whether a piece of the text's view passes a look. Each piece begins with the last `overlap` bytes of the one before: what
-/// is no longer than that and one byte more is in one piece as a whole.
-pub(super) fn any_piece(text: &[u8], overlap: usize, found: impl Fn(&[u8]) -> bool) -> bool {
-    let room = if text.len() > PIECE { PIECE + overlap } else { text.len() };
-    let mut buffer = Zeroizing::new(vec![0; room]);
-    let mut kept = 0;
-    for piece in text.chunks(PIECE) {
-        let length = kept + write(piece, buffer.get_mut(kept..).unwrap_or_default());
-        if found(buffer.get(..length).unwrap_or_default()) {
-            return true;
-        }
-        kept = overlap.min(length);
-        buffer.copy_within(length - kept..length, 0);
-    }
-    false
-}
-
-/// Writes the view of some bytes, for which there must be room. Returns its length.
-fn write(bytes: &[u8], out: &mut [u8]) -> usize {
-    // 0 for what is left out. A table instead of conditions: the pass takes one step a byte, whatever the text is.
-    const KEPT: [u8; 256] = {
-        let mut table = [0; 256];
-        let mut byte = 0;
-        while byte < 256 {
-            #[expect(clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "byte is below 256")]
-            if (byte as u8).is_ascii_alphanumeric() {
-                table[byte] = (byte as u8).to_ascii_lowercase();
-            }
-            byte += 1;
-        }
-        table
-    };
-    let mut length = 0;
-    for byte in bytes {
-        let kept = KEPT.get(usize::from(*byte)).copied().unwrap_or(0);
-        if let Some(slot) = out.get_mut(length) {
-            *slot = kept;
-        }
-        length += usize::from(kept != 0);
-    }
-    length
 }
 
 /// All forms of a secret as they stand in the view. Empty if it has too few letters and digits to be told from chance.
@@ -81,7 +34,7 @@ pub(super) fn of(secret: &[u8]) -> Vec<Wiped> {
 }
 
 fn of_part(secret: &[u8]) -> Vec<Wiped> {
-    if view(secret).len() < WINDOW {
+    if view(secret).len() < LEAST {
         return Vec::new();
     }
     let hex = text(secret, |byte| format!("{byte:02x}"));
@@ -104,7 +57,7 @@ fn of_part(secret: &[u8]) -> Vec<Wiped> {
     once.extend([Zeroizing::new(hex.to_ascii_uppercase()), hex]);
     forms.extend(once.iter().flat_map(|form| base64_forms(form)));
     forms.extend(once);
-    let mut forms: Vec<_> = forms.iter().map(|form| view(form)).filter(|form| form.len() >= WINDOW).collect();
+    let mut forms: Vec<_> = forms.iter().map(|form| view(form)).filter(|form| form.len() >= LEAST).collect();
     forms.sort_by(|one, other| one.as_slice().cmp(other.as_slice()));
     forms.dedup();
     forms
@@ -190,7 +143,7 @@ mod tests {
         {
             let forms = of(secret);
             assert!(forms.len() > 20, "{}", forms.len());
-            assert!(forms.iter().all(|form| form.len() >= WINDOW));
+            assert!(forms.iter().all(|form| form.len() >= LEAST));
         }
         for short in [&b"hunter2"[..], b"123456789012", b"----------------------"] {
             assert!(of(short).is_empty());

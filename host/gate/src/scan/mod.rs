@@ -4,20 +4,29 @@
 //! where the token was sent. Whole tokens only, never fragments: a scan for fragments is an oracle that gives the token
 //! away character by character (threat E12).
 
+pub(crate) mod decode;
 mod forms;
+mod minted;
+#[cfg(test)]
+pub(crate) mod oracle;
+mod reading;
 mod search;
 mod secrets;
 mod unescape;
+
+use std::sync::Arc;
 
 use hotcell_protocol::Answer;
 use hotcell_protocol::Code;
 use hotcell_protocol::Header;
 use hotcell_protocol::Refusal;
-use http::HeaderMap;
 use http::header;
 use url::Url;
 
+use crate::network;
 use crate::network::Received;
+use decode::Undecoded;
+pub(crate) use reading::Reading;
 pub(crate) use secrets::Secrets;
 
 /// Response headers that a tool sees.
@@ -57,16 +66,35 @@ pub(crate) fn is_never_returned(name: &str) -> bool {
 }
 
 /// Scans a response and strips it. A hit withholds all of it: masking parts would answer a guess with each part.
-pub(crate) fn clean(received: Received, secrets: &Secrets, further: &[String]) -> Result<Answer, Refusal> {
-    let Received { status, headers, body, target, .. } = received;
+/// `further`: response headers that the service lets through besides. `minting`: the service whose token was sent, unless its
+/// operator lets new credentials pass.
+pub(crate) fn clean(
+    received: Received,
+    secrets: &Arc<Secrets>,
+    further: &[String],
+    minting: Option<&str>,
+) -> Result<Answer, Refusal> {
+    let Received { status, headers, body, reading, target, .. } = received;
     let origin = target.origin.to_string();
     let in_headers = headers
         .iter()
         .any(|(name, value)| secrets.are_in(name.as_str().as_bytes()) || secrets.are_in(value.as_bytes()));
-    if in_headers || secrets.are_in(&body) {
+    if in_headers || reading.found(secrets, &body) {
         return Err(leak(&origin));
     }
-    refuse_encoded(&headers, &body, &origin)?;
+    let body = match decode::decoded(&headers, &body) {
+        // Searched for both: as it came (a gzip header has room for a text), and as the tool sees it.
+        Ok(Some(decoded)) if secrets.are_in(&decoded) => return Err(leak(&origin)),
+        Ok(Some(decoded)) => decoded,
+        Ok(None) if decode::is_compressed(&body) => {
+            return Err(unscannable(&origin, "a compressed body without saying so"));
+        }
+        Ok(None) => body,
+        Err(why) => return Err(undecoded(&origin, why)),
+    };
+    if let Some((service, name)) = minting.and_then(|service| Some((service, minted::name_in(&body)?))) {
+        return Err(new_credential(&origin, service, name));
+    }
     if status == 206 {
         return Err(unscannable(&origin, "a part of a body (206), which nobody asked for"));
     }
@@ -88,20 +116,6 @@ fn is_returned(name: &str, further: &[String]) -> bool {
     !is_never_returned(name) && (listed || limits)
 }
 
-/// A body that is encoded although the host asked for `identity` cannot be scanned (threat E3).
-fn refuse_encoded(headers: &HeaderMap, body: &[u8], origin: &str) -> Result<(), Refusal> {
-    for value in headers.get_all(header::CONTENT_ENCODING) {
-        if !value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity") && !value.is_empty() {
-            return Err(unscannable(origin, "an encoded body although none was asked for"));
-        }
-    }
-    // Compressed without saying so: gzip (RFC 1952), zstd (RFC 8878).
-    if body.starts_with(&[0x1f, 0x8b, 8]) || body.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
-        return Err(unscannable(origin, "a compressed body without saying so"));
-    }
-    Ok(())
-}
-
 /// Where a redirect points, without query, fragment and user: those are where credentials ride (threat D1).
 fn reduced(base: &Url, location: &str) -> Option<String> {
     let mut url = base.join(location).ok().filter(|url| matches!(url.scheme(), "http" | "https"))?;
@@ -118,6 +132,27 @@ fn leak(origin: &str) -> Refusal {
         format!("the answer of {origin} held a credential, and was withheld whole"),
         "the server gives back what it is sent: the operator should deny that path to tools (`deny` of the service)",
     )
+}
+
+fn new_credential(origin: &str, service: &str, name: &str) -> Refusal {
+    Refusal::new(
+        Code::LeakStopped,
+        format!("the answer of {origin} held a new credential (`{name}`), and was withheld whole"),
+        format!(
+            "the operator should deny that path to tools (`deny` of [service.{service}]); if its tools may have what it \
+             makes: new_credentials = \"pass\" there"
+        ),
+    )
+}
+
+fn undecoded(origin: &str, why: Undecoded) -> Refusal {
+    let what = match why {
+        Undecoded::Broken => "an encoded body that is broken: cut, with a wrong checksum, or with more behind its end",
+        Undecoded::TooLarge => return network::too_large(origin),
+        Undecoded::TooMuch => "a body that grows a hundredfold when it is decoded",
+        Undecoded::Unknown => "a body that is encoded twice, or otherwise than as gzip or deflate,",
+    };
+    unscannable(origin, what)
 }
 
 fn unscannable(origin: &str, what: &str) -> Refusal {

@@ -9,7 +9,7 @@ use hotcell_vault::Token;
 
 use super::forms;
 use super::forms::Wiped;
-use super::search::WINDOW;
+use super::search::LEAST;
 use super::search::Words;
 use super::unescape::unescaped;
 
@@ -22,8 +22,6 @@ pub(crate) struct Secrets {
     /// Passwords inside of what is stored for HTTP's Basic scheme.
     passwords: Vec<Wiped>,
     words: Words,
-    /// How much of a piece belongs to the next one too: a word may begin in one and end in the other.
-    overlap: usize,
 }
 
 impl Secrets {
@@ -33,7 +31,7 @@ impl Secrets {
         let passwords: Vec<Wiped> = secrets().filter_map(password).collect();
         let all = secrets().chain(passwords.iter().map(|password| password.as_slice()));
         let words = Words::new(all.flat_map(forms::of).collect());
-        Self { overlap: words.longest().saturating_sub(1), words, passwords, tokens }
+        Self { words, passwords, tokens }
     }
 
     /// Whether these are the tokens that the forms were made of.
@@ -43,19 +41,30 @@ impl Secrets {
 
     /// Whether the bytes hold a secret in one of the forms, as they are or behind escapes, which may be escaped once more.
     pub(crate) fn are_in(&self, bytes: &[u8]) -> bool {
+        self.stand_in(bytes) || self.are_behind_escapes(bytes)
+    }
+
+    /// Whether a secret is in a text that has escapes, once they are undone, or undone again.
+    pub(super) fn are_behind_escapes(&self, bytes: &[u8]) -> bool {
         if self.tokens.is_empty() {
             return false;
-        }
-        if self.stand_in(bytes) {
-            return true;
         }
         let Some(once) = unescaped(bytes) else { return false };
         self.stand_in(&once) || unescaped(&once).is_some_and(|twice| self.stand_in(&twice))
     }
 
     fn stand_in(&self, bytes: &[u8]) -> bool {
-        forms::any_piece(bytes, self.overlap, |view| self.words.are_in(view))
-            || self.short_ones().any(|secret| stands_alone(secret, bytes))
+        self.words.are_in(bytes) || self.short_ones_are_in(bytes)
+    }
+
+    /// Whether a word that a secret may begin with ends behind the first `seen` bytes of a text that is not yet whole.
+    pub(super) fn may_be_in(&self, text: &[u8], seen: usize) -> bool {
+        self.words.may_be_in(text, seen)
+    }
+
+    /// Whether one of the short secrets is in a text as it is.
+    pub(super) fn short_ones_are_in(&self, bytes: &[u8]) -> bool {
+        self.short_ones().any(|secret| stands_alone(secret, bytes))
     }
 
     /// Secrets with so few letters and digits that only the whole word counts: refresh tokens of 12 characters exist.
@@ -63,7 +72,7 @@ impl Secrets {
         let secrets = self.tokens.iter().flat_map(|token| token.secrets()).map(Secret::expose).map(str::as_bytes);
         let secrets = secrets.chain(self.passwords.iter().map(|password| password.as_slice()));
         let letters = |secret: &[u8]| secret.iter().filter(|byte| byte.is_ascii_alphanumeric()).count();
-        secrets.filter(move |secret| secret.len() >= LEAST_BYTES && letters(secret) < WINDOW)
+        secrets.filter(move |secret| secret.len() >= LEAST_BYTES && letters(secret) < LEAST)
     }
 }
 

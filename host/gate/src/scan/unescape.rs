@@ -37,7 +37,8 @@ pub(super) fn unescaped(bytes: &[u8]) -> Option<Wiped> {
     changed.then_some(out)
 }
 
-fn next(bytes: &[u8]) -> Option<usize> {
+/// Where something begins that may be an escape.
+pub(super) fn next(bytes: &[u8]) -> Option<usize> {
     memchr::memchr3(b'\\', b'%', b'&', bytes)
 }
 

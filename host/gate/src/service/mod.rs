@@ -67,6 +67,8 @@ pub(crate) struct Service {
     pub(crate) send: Vec<(HeaderName, HeaderValue)>,
     pub(crate) request_headers: Vec<String>,
     pub(crate) response_headers: Vec<String>,
+    /// Whether tools may see credentials that the server makes for them (threat E9).
+    pub(crate) new_credentials_pass: bool,
     pub(crate) deny: Vec<Template>,
     pub(crate) anonymous: Vec<Rule>,
     pub(crate) scopes: BTreeMap<String, Vec<Rule>>,

@@ -17,6 +17,7 @@ use http::HeaderValue;
 use super::Service;
 use super::presets;
 use super::written::Credential;
+use super::written::NewCredentials;
 use super::written::Written;
 use crate::policy::headers::is_never_allowed;
 use crate::policy::template::Rule;
@@ -55,6 +56,7 @@ impl Reader<'_> {
             origins: self.each(&origins, Origin::parse)?,
             request_headers: self.each(&request_headers, |name| request_header(name, &header, &send))?,
             response_headers: self.each(&written.response_headers.unwrap_or_default(), response_header)?,
+            new_credentials_pass: written.new_credentials == Some(NewCredentials::Pass),
             deny: self.each(&written.deny, Template::parse)?,
             anonymous: self.each(&written.anonymous.unwrap_or_default(), Rule::parse)?,
             scopes: written

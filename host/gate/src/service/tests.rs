@@ -48,6 +48,8 @@ fn mistakes_are_named_with_their_place() {
         ("origins = [\"https://a.example\"]\nrequest_headers = [\"authorization\"]", "never set"),
         ("origins = [\"https://a.example\"]\nrequest_headers = [\"x-forwarded-host\"]", "never set"),
         ("origins = [\"https://a.example\"]\nresponse_headers = [\"set-cookie\"]", "never handed"),
+        ("origins = [\"https://a.example\"]\nnew_credentials = true", "wanted string"),
+        ("origins = [\"https://a.example\"]\nnew_credentials = \"allow\"", "unknown variant"),
         ("origins = [\"https://a.example\"]\ndeny = [\"login\"]", "does not start"),
         ("origins = [\"https://a.example\"]\nanonymous = [\"/x\"]", "no rule"),
         ("origins = [\"https://a.example\"]\n[service.a.scopes]\nr = [\"TRACE /x\"]", "no method"),

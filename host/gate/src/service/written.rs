@@ -17,6 +17,7 @@ pub(super) struct Written {
     pub(super) send: BTreeMap<Spanned<String>, String>,
     pub(super) request_headers: Option<Vec<Spanned<String>>>,
     pub(super) response_headers: Option<Vec<Spanned<String>>>,
+    pub(super) new_credentials: Option<NewCredentials>,
     pub(super) deny: Vec<Spanned<String>>,
     pub(super) anonymous: Option<Vec<Spanned<String>>>,
     pub(super) scopes: BTreeMap<Spanned<String>, Vec<Spanned<String>>>,
@@ -29,6 +30,14 @@ pub(super) struct Credential {
     pub(super) header: String,
     #[serde(default)]
     pub(super) prefix: String,
+}
+
+/// What becomes of an answer in which a server hands out a new credential.
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum NewCredentials {
+    Pass,
+    Withhold,
 }
 
 impl Written {
@@ -67,6 +76,7 @@ impl Written {
             send,
             request_headers: self.request_headers.or(preset.request_headers),
             response_headers: self.response_headers.or(preset.response_headers),
+            new_credentials: self.new_credentials.or(preset.new_credentials),
             deny: preset.deny.into_iter().chain(self.deny).collect(),
             anonymous: self.anonymous.or(preset.anonymous),
             scopes,
@@ -85,6 +95,7 @@ impl Written {
             send: self.send.into_iter().map(|(name, value)| (moved(name, at), value)).collect(),
             request_headers: self.request_headers.map(all),
             response_headers: self.response_headers.map(all),
+            new_credentials: self.new_credentials,
             deny: all(self.deny),
             anonymous: self.anonymous.map(all),
             scopes: self.scopes.into_iter().map(|(scope, rules)| (moved(scope, at), all(rules))).collect(),

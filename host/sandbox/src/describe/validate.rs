@@ -9,6 +9,7 @@ use hotcell_protocol::text::visible;
 use wasmparser::BinaryReaderError;
 use wasmparser::CanonicalFunction;
 use wasmparser::CanonicalOption;
+use wasmparser::Instance;
 use wasmparser::MemoryType;
 use wasmparser::Parser;
 use wasmparser::Payload;
@@ -25,9 +26,14 @@ const PAGE: u64 = 65_536;
 /// Validates every section of the component and of all its parts.
 pub(super) fn check(bytes: &[u8]) -> Result<(), Refusal> {
     let mut validator = Validator::new_with_features(FEATURES);
+    let mut instances = 0;
     for payload in Parser::new(0).parse_all(bytes) {
         let payload = payload.map_err(|error| broken(&error))?;
         declared(&payload)?;
+        instances += instantiated(&payload);
+        if instances > limits::INSTANCES {
+            return Err(too_many(format!("makes more than {} instances of its modules", limits::INSTANCES)));
+        }
         // The answer would be the validator for one function's body.
         drop(validator.payload(&payload).map_err(|error| invalid(&error))?);
     }
@@ -37,6 +43,9 @@ pub(super) fn check(bytes: &[u8]) -> Result<(), Refusal> {
 /// What a section declares, before the validator speaks of it in its own words. A broken entry is the validator's business.
 fn declared(payload: &Payload<'_>) -> Result<(), Refusal> {
     match payload {
+        Payload::MemorySection(section) if limit(limits::MEMORIES) < u64::from(section.count()) => {
+            Err(too_many(format!("has a module with {} memories; {} is the most", section.count(), limits::MEMORIES)))
+        }
         Payload::MemorySection(section) => section.clone().into_iter().flatten().try_for_each(memory),
         Payload::TableSection(section) => {
             section.clone().into_iter().flatten().try_for_each(|table| self::table(&table.ty))
@@ -46,6 +55,12 @@ fn declared(payload: &Payload<'_>) -> Result<(), Refusal> {
         }
         _ => Ok(()),
     }
+}
+
+/// Modules that a section makes instances of. What a component does with components of its own is the engine's to count.
+fn instantiated(payload: &Payload<'_>) -> usize {
+    let Payload::InstanceSection(section) = payload else { return 0 };
+    section.clone().into_iter().flatten().filter(|instance| matches!(instance, Instance::Instantiate { .. })).count()
 }
 
 fn memory(memory: MemoryType) -> Result<(), Refusal> {
@@ -92,6 +107,10 @@ fn too_much(what: String, limit: usize) -> Refusal {
         format!("the component {what}; {limit} is the most"),
         "build it with a smaller initial memory or table",
     )
+}
+
+fn too_many(what: String) -> Refusal {
+    Refusal::new(Code::MemoryExceeded, format!("the component {what}"), "build it of fewer parts")
 }
 
 fn unsupported(what: &str) -> Refusal {

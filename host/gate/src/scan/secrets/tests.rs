@@ -1,5 +1,6 @@
 //! Each published form is found, wherever it stands; what only looks like it is not.
 
+use super::super::Reading;
 use super::*;
 use base64::engine::general_purpose::STANDARD;
 use base64::engine::general_purpose::URL_SAFE;
@@ -242,22 +243,49 @@ fn e2_every_published_form_is_found_inside_of_json_html_and_percent_encoding_too
 }
 
 #[test]
-fn chunks_or_whole_a_token_is_found_over_the_edge_of_what_is_looked_at_together() {
-    use super::forms::PIECE;
+fn a_token_is_found_wherever_it_stands_and_however_long_the_text_is() {
     let secrets = secrets(&[GITHUB, JWT]);
     let hex = hex(GITHUB);
     let spaced = each(GITHUB, |byte| format!("{}...", char::from(byte)));
     for form in [GITHUB, JWT, &hex, &spaced] {
-        for edge in [PIECE, 2 * PIECE] {
-            // Begins this far before the edge: from wholly before it to wholly after it.
-            for before in 0..=form.len() + 1 {
-                for filler in ["x", "-", "x-"] {
-                    let text = [&filler.repeat(edge)[..edge - before], form, &"y".repeat(500)].concat();
-                    assert!(secrets.are_in(text.as_bytes()), "{before} before {edge}, {filler}");
+        for filler in ["x", "-", "x-"] {
+            for length in [0, 1, 39, 600] {
+                for before in 0..=length {
+                    let text = [&filler.repeat(length)[..before], form, &"y".repeat(length - before)].concat();
+                    assert!(secrets.are_in(text.as_bytes()), "{before} of {length}, {filler}");
                 }
             }
         }
     }
-    let cut = [&"x".repeat(PIECE - 20), &GITHUB[..39], "-", &"y".repeat(500)].concat();
-    assert!(!secrets.are_in(cut.as_bytes()), "a part of a token is found at an edge");
+    let cut = [&"x".repeat(1_000), &GITHUB[..39], "-", &"y".repeat(500)].concat();
+    assert!(!secrets.are_in(cut.as_bytes()), "a part of a token is found");
+}
+
+#[test]
+fn chunks_or_whole_a_body_is_judged_alike() {
+    let secrets = Arc::new(secrets(&[GITHUB, ODD, "v3ryShrtTokn"]));
+    let other = Arc::new(self::secrets(&[JWT]));
+    let filler = "{\"number\": 12, \"title\": \"a window\"}, ".repeat(5_000);
+    let mut forms = published(ODD);
+    forms.extend([
+        ("short", b"'v3ryShrtTokn'".to_vec()),
+        ("behind an escape", br"x\nv3ryShrtTokn".to_vec()),
+        ("half a token", GITHUB.as_bytes()[..30].to_vec()),
+        ("a decoy and a token", [&GITHUB[..39], " ", GITHUB].concat().into()),
+        ("another store's", JWT.into()),
+    ]);
+    for (name, form) in forms {
+        for before in [0, 65_530, 131_072 - 20, filler.len()] {
+            let body = [&filler.as_bytes()[..before], &form, &filler.as_bytes()[before..]].concat();
+            for chunk in [4_096, 65_536, 70_001, body.len()] {
+                let mut reading = Reading::new(Arc::clone(&secrets));
+                let ends = (0..body.len()).step_by(chunk).skip(1).chain([body.len()]);
+                ends.for_each(|end| reading.more(&body[..end]));
+                assert_eq!(reading.found(&secrets, &body), secrets.are_in(&body), "{name} at {before} by {chunk}");
+            }
+            let mut reading = Reading::new(Arc::clone(&secrets));
+            reading.more(&body);
+            assert_eq!(reading.found(&other, &body), other.are_in(&body), "{name} for a newer token");
+        }
+    }
 }
