@@ -130,8 +130,9 @@ async fn run(line: &mut Recorded<'_>, request: Request, watcher: Arc<dyn Watcher
     let session = Arc::new(session.of(line.user.cloned()));
     line.session = Some(Arc::clone(&session));
     let request = CallRequest { action, arguments, limits: own };
+    let (guests, whose) = (host.room.guests()?, line.user.map(|user| user.account()));
     let mut outcome = tokio::select! {
-        outcome = host.room.guests()?.call(&loaded, request, Arc::clone(&session) as _) => outcome,
+        outcome = guests.call(&loaded, request, whose, Arc::clone(&session) as _) => outcome,
         refusal = session.stopped() => {
             CallOutcome { verdict: Verdict::Refused(refusal), cost: Cost { wall: now.elapsed(), ..Cost::default() } }
         }

@@ -121,12 +121,20 @@ impl Guests {
     }
 
     /// Calls one action. Whatever the guest does, this returns within the deadline and some ticks. Dropping the future stops
-    /// the guest.
-    pub(crate) async fn call(&self, tool: &Loaded, request: CallRequest, outside: Arc<dyn Outside>) -> CallOutcome {
+    /// the guest. `whose` are the data that the call may see: a worker sees those of one user alone.
+    pub(crate) async fn call(
+        &self,
+        tool: &Loaded,
+        request: CallRequest,
+        #[cfg_attr(not(target_os = "linux"), expect(unused_variables, reason = "workers need Linux"))] whose: Option<
+            &str,
+        >,
+        outside: Arc<dyn Outside>,
+    ) -> CallOutcome {
         match (self, tool) {
             (Self::Here(sandbox), Loaded::Here(tool)) => sandbox.call(tool, request, outside).await,
             #[cfg(target_os = "linux")]
-            (Self::Apart(pool), Loaded::Apart(code)) => pool.call(code, request, outside).await,
+            (Self::Apart(pool), Loaded::Apart(code)) => pool.call(code, whose, request, outside).await,
             #[cfg(target_os = "linux")]
             _ => {
                 let refusal = Refusal::internal("a tool was loaded in another place than it is called in");

@@ -1,4 +1,4 @@
-//! Which worker runs a call: one for each tool, several where the machine has cores for them, none longer than it is of use.
+//! Which worker runs a call: one for each tool and user, several where the machine has cores for them, none longer than it is of use.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ const LATE: Duration = Duration::from_millis(20);
 /// Who shares a worker.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Isolation {
-    /// Calls of one tool.
+    /// Calls of one tool, for one user.
     #[default]
     Tool,
     /// Nobody: each call has a process of its own, which ends with it.
@@ -67,6 +67,8 @@ pub struct Pool {
 struct Seat {
     worker: Arc<Worker>,
     code: Arc<Code>,
+    /// Whose data it sees.
+    whose: Option<String>,
     calls: usize,
     used: Instant,
 }
@@ -80,13 +82,20 @@ impl Pool {
 
     /// Calls one action of a tool. Whatever guest and worker do, this returns within the deadline and some ticks.
     ///
-    /// Dropping the future stops the guest.
-    pub async fn call(&self, code: &Arc<Code>, request: CallRequest, outside: Arc<dyn Outside>) -> CallOutcome {
+    /// `whose` are the data that the call may see: a worker sees those of one user alone, so that a guest which breaks out in
+    /// one user's call finds nothing of another's. Dropping the future stops the guest.
+    pub async fn call(
+        &self,
+        code: &Arc<Code>,
+        whose: Option<&str>,
+        request: CallRequest,
+        outside: Arc<dyn Outside>,
+    ) -> CallOutcome {
         let started = Instant::now();
         let limits = request.limits;
         // A span that the clock cannot hold is the usual one.
         let deadline = started.checked_add(limits.deadline).unwrap_or(started + limits::DEADLINE) + LATE;
-        let ran = timeout_at(deadline.into(), self.run(code, request, outside.as_ref())).await;
+        let ran = timeout_at(deadline.into(), self.run(code, whose, request, outside.as_ref())).await;
         let ran = ran.unwrap_or_else(|_| Err(hotcell_sandbox::deadline_exceeded(&limits)));
         let (verdict, cost) = ran.unwrap_or_else(|refusal| (Verdict::Refused(refusal), Cost::default()));
         CallOutcome { verdict, cost: Cost { wall: started.elapsed(), ..cost } }
@@ -95,13 +104,14 @@ impl Pool {
     async fn run(
         &self,
         code: &Arc<Code>,
+        whose: Option<&str>,
         request: CallRequest,
         outside: &dyn Outside,
     ) -> Result<(Verdict, Cost), Refusal> {
         let CallRequest { action, arguments, limits } = request;
         let action = hotcell_sandbox::find_action(code.description(), &action)?;
         let json = values::hand_over(&arguments)?;
-        let place = self.place(code).await?;
+        let place = self.place(code, whose).await?;
         place.worker.call(action, json, limits, outside).await
     }
 
@@ -110,7 +120,7 @@ impl Pool {
     /// # Errors
     /// [`hotcell_protocol::Code::WorkerLost`] if it does not start.
     pub async fn walls(&self, code: &Arc<Code>) -> Result<Walls, Refusal> {
-        let place = self.place(code).await?;
+        let place = self.place(code, None).await?;
         let walls = place.worker.walls().await;
         place.worker.end();
         walls
@@ -123,10 +133,10 @@ impl Pool {
     }
 
     /// A worker for a call; waits while too many are at work.
-    async fn place(&self, code: &Arc<Code>) -> Result<Place<'_>, Refusal> {
+    async fn place(&self, code: &Arc<Code>, whose: Option<&str>) -> Result<Place<'_>, Refusal> {
         loop {
             let changed = self.changed.notified();
-            if let Some(worker) = self.choose(code)? {
+            if let Some(worker) = self.choose(code, whose)? {
                 return Ok(Place { pool: self, worker });
             }
             changed.await;
@@ -134,10 +144,11 @@ impl Pool {
     }
 
     /// The least busy worker of the tool; a new one where there is none, or where a core has nothing to do.
-    fn choose(&self, code: &Arc<Code>) -> Result<Option<Arc<Worker>>, Refusal> {
+    fn choose(&self, code: &Arc<Code>, whose: Option<&str>) -> Result<Option<Arc<Worker>>, Refusal> {
         let mut seats = self.seats();
         seats.retain(|seat| !seat.worker.is_gone());
-        let own = seats.iter_mut().filter(|seat| Arc::ptr_eq(&seat.code, code));
+        let is_own = |seat: &&mut Seat| Arc::ptr_eq(&seat.code, code) && seat.whose.as_deref() == whose;
+        let own = seats.iter_mut().filter(is_own);
         let own = own.min_by_key(|seat| seat.calls).filter(|_| self.options.isolation == Isolation::Tool);
         let (alone, busy) = own.map_or((true, false), |seat| (false, seat.calls > 0));
         let full = seats.len() >= self.options.at_rest;
@@ -153,10 +164,11 @@ impl Pool {
         if alone || (busy && !full) {
             let worker = Worker::start(&self.options.program, code)
                 .map_err(|_| Refusal::internal("the system does not start a process for the tool"))?;
-            seats.push(Seat { worker: Arc::clone(&worker), code: Arc::clone(code), calls: 1, used: Instant::now() });
+            let (whose, used) = (whose.map(str::to_owned), Instant::now());
+            seats.push(Seat { worker: Arc::clone(&worker), code: Arc::clone(code), whose, calls: 1, used });
             return Ok(Some(worker));
         }
-        let own = seats.iter_mut().filter(|seat| Arc::ptr_eq(&seat.code, code));
+        let own = seats.iter_mut().filter(is_own);
         Ok(own.min_by_key(|seat| seat.calls).filter(|seat| seat.calls < limits::WORKER_CALLS).map(|seat| {
             seat.calls += 1;
             Arc::clone(&seat.worker)
