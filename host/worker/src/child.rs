@@ -22,7 +22,6 @@ use hotcell_protocol::Refusal;
 use hotcell_protocol::Verdict;
 use hotcell_sandbox::Sandbox;
 use hotcell_sandbox::Tool;
-use tokio::net::UnixStream;
 use tokio::sync::Notify;
 
 use crate::outbox::Outbox;
@@ -66,13 +65,13 @@ fn live() -> io::Result<()> {
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     socket.set_nonblocking(true)?;
-    let stream = {
+    let outbox = Arc::new(Outbox::new(&socket)?);
+    let reader = {
         let _inside = runtime.enter();
-        Arc::new(UnixStream::from_std(socket)?)
+        Reader::new(socket)?
     };
     // From here on nothing is opened, mapped as code, or started.
     standing.extend(walls::few_system_calls());
-    let outbox = Arc::new(Outbox::new(Arc::clone(&stream)));
     let ready = Report::Ready { version: wire::VERSION.to_owned(), walls: standing, refused };
     if let Some(frame) = Frame::of(&ready, Vec::new()) {
         outbox.push(frame);
@@ -80,7 +79,7 @@ fn live() -> io::Result<()> {
     let Ok((sandbox, tool)) = loaded else { end() };
     let guests = Arc::new(Guests { sandbox, tool, outbox, calls: Mutex::default() });
     // The broker is gone, or says what it cannot say.
-    drop(runtime.block_on(guests.serve(stream)));
+    drop(runtime.block_on(guests.serve(reader)));
     end()
 }
 
@@ -116,10 +115,10 @@ struct Running {
 
 impl Guests {
     /// Takes orders until the broker is gone.
-    async fn serve(self: Arc<Self>, stream: Arc<UnixStream>) -> io::Result<()> {
+    async fn serve(self: Arc<Self>, reader: Reader) -> io::Result<()> {
         let outbox = Arc::clone(&self.outbox);
         tokio::select! {
-            ended = self.take_orders(Reader::new(stream)) => ended,
+            ended = self.take_orders(reader) => ended,
             error = outbox.run() => Err(error),
         }
     }

@@ -4,23 +4,28 @@
 use std::collections::VecDeque;
 use std::io;
 use std::io::IoSlice;
-use std::sync::Arc;
+use std::io::Write as _;
+use std::os::unix::net::UnixStream;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
 
 use hotcell_protocol::limits;
-use tokio::net::UnixStream;
+use tokio::io::Interest;
 use tokio::sync::Notify;
 
 use crate::wire::Frame;
 use crate::wire::broken;
+use crate::wire::watched;
 
 /// Pieces that are written at once.
 const PIECES: usize = 16;
 
 pub(crate) struct Outbox {
-    stream: Arc<UnixStream>,
+    /// Not known to the runtime: each time that the other side reads, it would be told that there is room again, for nothing.
+    stream: UnixStream,
+    /// The same socket once more, for when there is no room.
+    when_full: Mutex<Option<UnixStream>>,
     queue: Mutex<Queue>,
     left: Notify,
 }
@@ -36,8 +41,13 @@ struct Queue {
 }
 
 impl Outbox {
-    pub(crate) fn new(stream: Arc<UnixStream>) -> Self {
-        Self { stream, queue: Mutex::default(), left: Notify::new() }
+    /// For a socket that does not block.
+    ///
+    /// # Errors
+    /// What the system said.
+    pub(crate) fn new(stream: &UnixStream) -> io::Result<Self> {
+        let (stream, when_full) = (stream.try_clone()?, Mutex::new(Some(stream.try_clone()?)));
+        Ok(Self { stream, when_full, queue: Mutex::default(), left: Notify::new() })
     }
 
     /// Sends a message, now or later. Where the other side is gone, or does not read, it is lost: whoever attends to the
@@ -64,9 +74,17 @@ impl Outbox {
     pub(crate) async fn run(&self) -> io::Error {
         loop {
             self.left.notified().await;
+            // Held until there is room again.
+            let full = self.when_full.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let Some(stream) = full else { return broken("it has no socket") };
+            let room = match watched(stream, Interest::WRITABLE) {
+                Ok(room) => room,
+                Err(error) => return error,
+            };
             loop {
-                if let Err(error) = self.stream.writable().await {
-                    return error;
+                match room.writable().await {
+                    Ok(mut ready) => ready.clear_ready(),
+                    Err(error) => return error,
                 }
                 let mut queue = self.lock();
                 if queue.over {
@@ -80,6 +98,7 @@ impl Outbox {
                     break;
                 }
             }
+            *self.when_full.lock().unwrap_or_else(PoisonError::into_inner) = Some(room.into_inner());
         }
     }
 
@@ -91,7 +110,8 @@ impl Outbox {
                 *slice = IoSlice::new(if place == 0 { piece.get(queue.sent..).unwrap_or_default() } else { piece });
             }
             let used = slices.get(..queue.pieces.len().min(PIECES)).unwrap_or_default();
-            match self.stream.try_write_vectored(used) {
+            match (&self.stream).write_vectored(used) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(written) => queue.drop_sent(written),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
                 Err(error) => return Err(error),

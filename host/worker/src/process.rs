@@ -23,7 +23,6 @@ use hotcell_protocol::Verdict;
 use hotcell_protocol::Waiting;
 use hotcell_protocol::limits;
 use hotcell_sandbox::values;
-use tokio::net::UnixStream;
 use tokio::process::Child;
 use tokio::process::Command;
 use tokio::sync::Notify;
@@ -62,7 +61,6 @@ impl Worker {
     pub(crate) fn start(program: &Path, code: &code::Code) -> io::Result<Arc<Self>> {
         let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
         ours.set_nonblocking(true)?;
-        let stream = Arc::new(UnixStream::from_std(ours)?);
         // A group of its own: Ctrl-C at a terminal is the broker's to answer, which lets calls end.
         let child = Command::new(program)
             .arg(COMMAND)
@@ -76,14 +74,14 @@ impl Worker {
             .spawn()?;
         let worker = Arc::new(Self {
             table: Mutex::default(),
-            outbox: Outbox::new(Arc::clone(&stream)),
+            outbox: Outbox::new(&ours)?,
             doomed: Notify::new(),
             pid: child.id(),
             ready: OnceLock::new(),
             told: Notify::new(),
         });
         worker.tell(&Order::Start { version: wire::VERSION.to_owned() }, code.json().to_vec());
-        tokio::spawn(Arc::clone(&worker).attend(child, Reader::new(stream)));
+        tokio::spawn(Arc::clone(&worker).attend(child, Reader::new(ours)?));
         Ok(worker)
     }
 

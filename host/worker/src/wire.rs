@@ -4,9 +4,9 @@
 //! Both sides bound what they read. The broker takes a worker for hostile: see [`crate::table`].
 
 use std::io;
-use std::sync::Arc;
+use std::io::Read as _;
+use std::os::unix::net::UnixStream;
 
-use bytes::BufMut as _;
 use hotcell_protocol::Cost;
 use hotcell_protocol::GuestError;
 use hotcell_protocol::Header;
@@ -19,7 +19,8 @@ use hotcell_protocol::limits;
 use serde::Deserialize;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::net::UnixStream;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 
 use crate::walls::Walls;
 
@@ -132,15 +133,19 @@ pub(crate) fn read_one<T: DeserializeOwned>(from: &mut impl io::Read) -> io::Res
 
 /// Reads messages as they come.
 pub(crate) struct Reader {
-    stream: Arc<UnixStream>,
+    stream: AsyncFd<UnixStream>,
     /// What has come and was not taken yet: from `at` on.
     buffer: Vec<u8>,
     at: usize,
 }
 
 impl Reader {
-    pub(crate) fn new(stream: Arc<UnixStream>) -> Self {
-        Self { stream, buffer: Vec::new(), at: 0 }
+    /// For a socket that does not block.
+    ///
+    /// # Errors
+    /// What the system said.
+    pub(crate) fn new(stream: UnixStream) -> io::Result<Self> {
+        Ok(Self { stream: watched(stream, Interest::READABLE)?, buffer: Vec::new(), at: 0 })
     }
 
     /// The next message; `None` where the other side is gone.
@@ -196,13 +201,32 @@ impl Reader {
     }
 }
 
+/// A socket that the runtime looks at for one kind of news alone. Its own type would look for both, and would be told that there
+/// is room each time that the other side reads.
+pub(crate) fn watched(stream: UnixStream, interest: Interest) -> io::Result<AsyncFd<UnixStream>> {
+    // Safety: the socket is the caller's no more, and stays open, under the same number, for as long as it is watched.
+    #[expect(unsafe_code, reason = "the type that is watched keeps its descriptor")]
+    let watched = unsafe { AsyncFd::register_with_interest(stream, interest) };
+    watched.map_err(io::Error::from)
+}
+
 /// Reads some bytes, at most so many.
-async fn more(stream: &UnixStream, into: &mut Vec<u8>, most: usize) -> io::Result<usize> {
-    into.reserve(most);
-    loop {
-        match stream.try_read_buf(&mut (&mut *into).limit(most)) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => stream.readable().await?,
-            read => return read,
+async fn more(stream: &AsyncFd<UnixStream>, into: &mut Vec<u8>, most: usize) -> io::Result<usize> {
+    let before = into.len();
+    into.resize(before + most, 0);
+    let read = loop {
+        // First without asking whether there is something: there is, as a rule, when somebody waits for it.
+        let room = into.get_mut(before..).unwrap_or_default();
+        match stream.get_ref().read(room) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            read => break read,
         }
-    }
+        match stream.readable().await {
+            // Cleared before the next look: what comes after it is told again.
+            Ok(mut ready) => ready.clear_ready(),
+            Err(error) => break Err(error),
+        }
+    };
+    into.truncate(before + *read.as_ref().unwrap_or(&0));
+    read
 }
