@@ -120,6 +120,15 @@ impl Guests {
         }
     }
 
+    /// Ends what runs a tool that is no more.
+    pub(crate) fn forget(&self, tool: &Loaded) {
+        match (self, tool) {
+            #[cfg(target_os = "linux")]
+            (Self::Apart(pool), Loaded::Apart(code)) => pool.forget(code),
+            _ => {}
+        }
+    }
+
     /// Calls one action. Whatever the guest does, this returns within the deadline and some ticks. Dropping the future stops
     /// the guest. `whose` are the data that the call may see: a worker sees those of one user alone.
     pub(crate) async fn call(

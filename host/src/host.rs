@@ -343,7 +343,7 @@ impl Host {
         let earlier = self.catalog.install(package, granted)?;
         if let Some(earlier) = earlier.filter(|earlier| earlier.digest != package.digest) {
             self.code.forget(earlier.digest);
-            self.loaded().remove(&earlier.digest);
+            self.unload(earlier.digest);
         }
         self.loaded().insert(package.digest, Arc::new(tool));
         Ok(())
@@ -381,8 +381,16 @@ impl Host {
     pub fn remove(&self, tool: &str) -> Result<Granted, Refusal> {
         let removed = self.catalog.remove(tool)?;
         self.code.forget(removed.digest);
-        self.loaded().remove(&removed.digest);
+        self.unload(removed.digest);
         Ok(removed)
+    }
+
+    /// Forgets a tool that is no more, and ends its workers.
+    fn unload(&self, digest: Digest) {
+        let unloaded = self.loaded().remove(&digest);
+        if let (Some(tool), Ok(guests)) = (unloaded, self.room.guests()) {
+            guests.forget(&tool);
+        }
     }
 
     fn loaded(&self) -> std::sync::MutexGuard<'_, HashMap<Digest, Arc<Loaded>>> {

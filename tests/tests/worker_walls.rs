@@ -72,12 +72,15 @@ fn h1_an_escaped_guest_finds_no_file_network_process_or_way_out() {
         ("peek", &broker),
         ("executable-memory", ""),
         ("made-executable", ""),
+        ("shared-memory", ""),
         ("namespace", ""),
         ("privileges", ""),
     ] {
         assert_eq!(tries("all", what, argument), Ended::Forbidden, "{what} {argument}");
     }
     assert_eq!(tries("all", "environment", ""), Ended::Refused);
+    // What is executable cannot be made longer either, over the next bytes of the same file. Allocators do without.
+    assert_eq!(tries("all", "grow", ""), Ended::Refused);
     assert!(listener.set_nonblocking(true).is_ok() && listener.accept().is_err(), "somebody connected");
     assert!(!std::path::Path::new(&new).exists());
     std::fs::remove_file(secret).unwrap();
@@ -123,7 +126,8 @@ fn each_rule_of_the_filter_lets_its_call_through_and_every_other_call_ends_the_p
         let ended = tries("all", "call", &allowed.number.to_string());
         assert_ne!(ended, Ended::Forbidden, "{}", allowed.name);
     }
-    let conditional: Vec<_> = ALLOWED.iter().filter(|rule| matches!(rule.only, Only::NotExecutable)).collect();
+    let conditional: Vec<_> =
+        ALLOWED.iter().filter(|rule| matches!(rule.only, Only::NotExecutable | Only::OwnMemory)).collect();
     assert_eq!(conditional.iter().map(|rule| rule.name).collect::<Vec<_>>(), ["mmap", "mprotect"]);
     for (signal, ended) in
         [(libc::SIGSEGV, Ended::Succeeded), (libc::SIGBUS, Ended::Succeeded), (libc::SIGSYS, Ended::Forbidden)]

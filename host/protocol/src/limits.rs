@@ -180,12 +180,16 @@ pub const MCP_CHANGES_EVERY: Duration = Duration::from_millis(500);
 
 // ---- workers ----
 
-/// Bytes of a message's head, and of its tail, between broker and worker: the largest is what a guest may hand over at once.
+/// Bytes of a message's head between broker and worker: small parts cost many times their bytes when they are read.
+pub const WIRE_HEAD_BYTES: usize = MIB;
+/// Bytes of its tail: the largest is what a guest may hand over at once.
 pub const WIRE_BYTES: usize = HOSTCALL_FUEL + 4 * MIB;
 /// Bytes that wait to be written to one worker. One that does not read is ended before the broker holds more.
 pub const WIRE_UNSENT_BYTES: usize = 256 * MIB;
 /// Workers at one time, where more tools are at work than there are cores.
 pub const WORKERS: usize = 32;
+/// Workers that see one user's data, at one time.
+pub const WORKERS_OF_A_USER: usize = WORKERS / 4;
 /// Calls of one worker at one time; further ones wait.
 pub const WORKER_CALLS: usize = 64;
 /// Time for a worker to start: milliseconds on an idle machine.

@@ -59,6 +59,10 @@ pub(super) async fn call_tool(
     };
     // A place is held for as long as the arguments are.
     let Ok(_place) = shared.places.try_acquire() else { return Ok(answer::refused(&busy()).into()) };
+    let own = user.map(|user| shared.places_of_users.take(user));
+    if matches!(own, Some(None)) {
+        return Ok(answer::refused(&busy()).into());
+    }
     let arguments = Value::Object(asked.arguments.take().unwrap_or_default());
     tokio::select! {
         answered = answered(shared, &dish, user, asked, arguments, &context) => answered,

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::Json;
 use axum::Router;
 use axum::extract::State;
@@ -51,6 +52,10 @@ pub(crate) enum Authentication {
     /// Who shows a token of the operator's authorisation server; each call is its user's.
     Users(Arc<Users>),
 }
+
+/// Who is at the other end of a connection. In the extensions of each request.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Peer(pub(super) SocketAddr);
 
 /// A bound address, not yet served.
 pub(crate) struct Listening {
@@ -111,11 +116,14 @@ impl Listening {
                 stream = self.listener.accept() => stream,
                 () = &mut stopping => break,
             };
-            let Ok((stream, _)) = stream else {
+            let Ok((stream, peer)) = stream else {
                 tokio::time::sleep(ACCEPT_AGAIN).await;
                 continue;
             };
-            let connection = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(app.clone()));
+            let connection = http.serve_connection(
+                TokioIo::new(stream),
+                TowerToHyperService::new(app.clone().layer(Extension(Peer(peer)))),
+            );
             let connection = connections.watch(connection);
             tokio::spawn(async move {
                 drop(connection.await);

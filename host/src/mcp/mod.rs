@@ -73,6 +73,8 @@ pub(crate) struct Shared {
     sign_ins: SignIns,
     changes: Changes,
     places: Semaphore,
+    /// Of each user: a call goes on when the connection that it came by is gone, and keeps its place.
+    places_of_users: users::Places,
     /// Whether each call is a user's.
     users: bool,
     /// Held while something is compiled or described: one at a time, or a thousand first calls would compile a thousand times.
@@ -111,6 +113,7 @@ impl Server {
             menu: Mutex::default(),
             approvals: Approvals::new()?,
             places: Semaphore::new(limits::MCP_CALLS),
+            places_of_users: users::Places::default(),
             users,
             slow: Arc::default(),
         })))

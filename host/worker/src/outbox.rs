@@ -82,9 +82,13 @@ impl Outbox {
                 Err(error) => return error,
             };
             loop {
-                match room.writable().await {
-                    Ok(mut ready) => ready.clear_ready(),
-                    Err(error) => return error,
+                tokio::select! {
+                    ready = room.writable() => match ready {
+                        Ok(mut ready) => ready.clear_ready(),
+                        Err(error) => return error,
+                    },
+                    // There is more now: perhaps too much.
+                    () = self.left.notified() => {}
                 }
                 let mut queue = self.lock();
                 if queue.over {

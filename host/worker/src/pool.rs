@@ -52,7 +52,7 @@ impl Options {
     #[must_use]
     pub fn of(program: PathBuf) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { program, isolation: Isolation::default(), at_rest: cores }
+        Self { program, isolation: Isolation::default(), at_rest: cores.min(limits::WORKERS) }
     }
 }
 
@@ -126,6 +126,18 @@ impl Pool {
         walls
     }
 
+    /// Ends the workers of a tool that is no more.
+    pub fn forget(&self, code: &Arc<Code>) {
+        self.seats().retain(|seat| {
+            let is_of = Arc::ptr_eq(&seat.code, code);
+            if is_of {
+                seat.worker.end();
+            }
+            !is_of
+        });
+        self.changed.notify_waiters();
+    }
+
     /// The process ids of the workers that live.
     #[must_use]
     pub fn processes(&self) -> Vec<u32> {
@@ -147,7 +159,9 @@ impl Pool {
     fn choose(&self, code: &Arc<Code>, whose: Option<&str>) -> Result<Option<Arc<Worker>>, Refusal> {
         let mut seats = self.seats();
         seats.retain(|seat| !seat.worker.is_gone());
-        let is_own = |seat: &&mut Seat| Arc::ptr_eq(&seat.code, code) && seat.whose.as_deref() == whose;
+        let is_own = |seat: &&mut Seat| {
+            Arc::ptr_eq(&seat.code, code) && seat.whose.as_deref() == whose && !seat.worker.is_doubtful()
+        };
         let own = seats.iter_mut().filter(is_own);
         let own = own.min_by_key(|seat| seat.calls).filter(|_| self.options.isolation == Isolation::Tool);
         let (alone, busy) = own.map_or((true, false), |seat| (false, seat.calls > 0));
@@ -161,7 +175,12 @@ impl Pool {
                 None => {}
             }
         }
-        if alone || (busy && !full) {
+        // One user's calls leave room for another's.
+        let of_user = seats.iter().filter(|seat| whose.is_some() && seat.whose.as_deref() == whose).count();
+        if of_user >= limits::WORKERS_OF_A_USER && alone {
+            return Ok(None);
+        }
+        if alone || (busy && !full && of_user < limits::WORKERS_OF_A_USER) {
             let worker = Worker::start(&self.options.program, code)
                 .map_err(|_| Refusal::internal("the system does not start a process for the tool"))?;
             let (whose, used) = (whose.map(str::to_owned), Instant::now());

@@ -10,6 +10,8 @@ use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::OnceLock;
 use std::sync::PoisonError;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 
 use hotcell_protocol::Action;
 use hotcell_protocol::Answer;
@@ -54,6 +56,7 @@ pub(crate) struct Worker {
     ready: OnceLock<Result<Walls, Refusal>>,
     /// It is ready, or gone.
     told: Notify,
+    ending: AtomicBool,
 }
 
 impl Worker {
@@ -79,6 +82,7 @@ impl Worker {
             pid: child.id(),
             ready: OnceLock::new(),
             told: Notify::new(),
+            ending: AtomicBool::new(false),
         });
         worker.tell(&Order::Start { version: wire::VERSION.to_owned() }, code.json().to_vec());
         tokio::spawn(Arc::clone(&worker).attend(child, Reader::new(ours)?));
@@ -105,12 +109,18 @@ impl Worker {
 
     /// Ends it.
     pub(crate) fn end(&self) {
+        self.ending.store(true, Ordering::Relaxed);
         self.doomed.notify_one();
     }
 
-    /// Whether it is gone: no call can be given to it.
+    /// Whether it is gone, or about to be: no call can be given to it.
     pub(crate) fn is_gone(&self) -> bool {
-        self.table().is_lost()
+        self.ending.load(Ordering::Relaxed) || self.table().is_lost()
+    }
+
+    /// Whether it does not stop a call that nobody waits for: it may stand still, and another one is better.
+    pub(crate) fn is_doubtful(&self) -> bool {
+        self.table().has_stragglers()
     }
 
     /// Runs a call: its arguments are JSON. Dropping the future stops the guest.
@@ -175,14 +185,15 @@ impl Worker {
         let mut listening = std::pin::pin!(self.listen(reader));
         let why = tokio::select! {
             biased;
-            why = &mut listening => why,
             () = self.doomed.notified() => Err(broken("it did not stop in its time")),
+            why = &mut listening => why,
             error = self.outbox.run() => match error.kind() {
                 io::ErrorKind::InvalidData => Err(error),
                 // It is gone; what it said last is still to be read.
                 _ => tokio::time::timeout(limits::WORKER_STOP, listening).await.unwrap_or(Err(error)),
             },
         };
+        self.ending.store(true, Ordering::Relaxed);
         let died = why.is_ok();
         drop(child.start_kill());
         let status = child.wait().await;
@@ -227,7 +238,7 @@ struct Held<'a> {
 
 impl Drop for Held<'_> {
     fn drop(&mut self) {
-        if !self.worker.table().is_open(self.call) {
+        if !self.worker.table().abandon(self.call) {
             return;
         }
         self.worker.tell(&Order::Stop { call: self.call }, Vec::new());
@@ -257,9 +268,23 @@ fn verdict(end: End, json: &[u8], action: &Action, limits: &Limits) -> Verdict {
     let verdict = match end {
         End::Returned => value(false).map(Verdict::Returned),
         End::Failed => value(true).map(Verdict::Failed),
-        End::Refused(refusal) => Err(bounded(refusal)),
+        End::Refused(refusal) => Err(if can_say(refusal.code) { bounded(refusal) } else { values::not_its_result() }),
     };
     verdict.unwrap_or_else(Verdict::Refused)
+}
+
+/// What a sandbox ends a call with. Everything else is the host's to say: a guest that has taken the worker over must not ask
+/// for a sign-in, for instance, in the host's voice.
+fn can_say(code: Code) -> bool {
+    matches!(
+        code,
+        Code::BadArguments
+            | Code::DeadlineExceeded
+            | Code::GuestTrapped
+            | Code::Internal
+            | Code::MemoryExceeded
+            | Code::ResultTooLarge
+    )
 }
 
 /// A refusal's words end before people.

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::time::Instant;
 
 use hotcell_protocol::Asked;
 use hotcell_protocol::Cost;
@@ -42,6 +43,8 @@ struct Entry {
     events: mpsc::UnboundedSender<Event>,
     /// A request is under way: a guest waits for its answer, and can ask for no other one.
     asking: bool,
+    /// Since when nobody waits for it.
+    abandoned: Option<Instant>,
     lines: usize,
     reports: usize,
 }
@@ -55,7 +58,7 @@ impl Table {
         let (events, received) = mpsc::unbounded_channel();
         let call = self.next;
         self.next += 1;
-        self.calls.insert(call, Entry { events, asking: false, lines: 0, reports: 0 });
+        self.calls.insert(call, Entry { events, asking: false, abandoned: None, lines: 0, reports: 0 });
         Ok((call, received))
     }
 
@@ -69,6 +72,17 @@ impl Table {
     /// Whether the worker is gone.
     pub(crate) fn is_lost(&self) -> bool {
         self.lost.is_some()
+    }
+
+    /// Nobody waits for this call any more; whether it is not over.
+    pub(crate) fn abandon(&mut self, call: u64) -> bool {
+        self.calls.get_mut(&call).is_some_and(|entry| entry.abandoned.replace(Instant::now()).is_none())
+    }
+
+    /// Whether a call goes on that should have been stopped some ticks ago.
+    pub(crate) fn has_stragglers(&self) -> bool {
+        let late = |since: Instant| since.elapsed() > limits::EPOCH_TICK * 10;
+        self.calls.values().any(|entry| entry.abandoned.is_some_and(late))
     }
 
     /// Whether the call is not over.
@@ -89,6 +103,10 @@ impl Table {
     /// # Errors
     /// For what it may not say now.
     pub(crate) fn take(&mut self, report: Report, tail: Vec<u8>) -> io::Result<()> {
+        let has_tail = matches!(report, Report::Ended { .. } | Report::Send { body: true, .. });
+        if !tail.is_empty() && !has_tail {
+            return Err(broken("bytes that mean nothing"));
+        }
         match report {
             Report::Ready { .. } => Err(broken("it was ready before")),
             Report::Send { call, method, url, headers, body } => {

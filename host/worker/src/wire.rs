@@ -31,6 +31,8 @@ pub(crate) const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " wire 1");
 const LENGTHS: usize = 8;
 /// Bytes that are read at once. Memory grows with what has come, not with what was announced.
 const PIECE: usize = 256 * 1024;
+/// The same where a message begins: most are small, and room is made for all of it beforehand.
+const SMALL: usize = 8 * 1024;
 
 /// From the broker.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -86,7 +88,7 @@ impl Frame {
     pub(crate) fn of(head: &impl Serialize, tail: Vec<u8>) -> Option<Self> {
         let mut bytes = postcard::to_extend(head, vec![0; LENGTHS]).ok()?;
         let lengths = [bytes.len() - LENGTHS, tail.len()];
-        if lengths.iter().any(|length| *length > limits::WIRE_BYTES) {
+        if bytes.len() - LENGTHS > limits::WIRE_HEAD_BYTES || tail.len() > limits::WIRE_BYTES {
             return None;
         }
         for (place, length) in bytes.chunks_exact_mut(4).zip(lengths) {
@@ -96,14 +98,13 @@ impl Frame {
     }
 }
 
-/// The two lengths, if they are within the limit.
+/// The two lengths, if they are within their limits.
 fn lengths(prefix: &[u8]) -> io::Result<(usize, usize)> {
-    let mut both = prefix.chunks_exact(4).map(|four| {
-        let length =
-            <[u8; 4]>::try_from(four).map(u32::from_le_bytes).ok().and_then(|length| usize::try_from(length).ok());
-        length.filter(|length| *length <= limits::WIRE_BYTES)
-    });
-    match (both.next().flatten(), both.next().flatten()) {
+    let number = |at: usize, most: usize| {
+        let four = <[u8; 4]>::try_from(prefix.get(at..at + 4)?).ok()?;
+        usize::try_from(u32::from_le_bytes(four)).ok().filter(|length| *length <= most)
+    };
+    match (number(0, limits::WIRE_HEAD_BYTES), number(4, limits::WIRE_BYTES)) {
         (Some(head), Some(tail)) => Ok((head, tail)),
         _ => Err(broken("a message is over its limit")),
     }
@@ -174,7 +175,7 @@ impl Reader {
                 self.at = 0;
             }
             let buffer = &mut self.buffer;
-            if more(&self.stream, buffer, PIECE).await? == 0 {
+            if more(&self.stream, buffer, SMALL).await? == 0 {
                 return Ok(false);
             }
         }
@@ -212,6 +213,8 @@ pub(crate) fn watched(stream: UnixStream, interest: Interest) -> io::Result<Asyn
 
 /// Reads some bytes, at most so many.
 async fn more(stream: &AsyncFd<UnixStream>, into: &mut Vec<u8>, most: usize) -> io::Result<usize> {
+    // Who never stops talking must not keep the thread from everything else, its own end included.
+    tokio::task::consume_budget().await;
     let before = into.len();
     into.resize(before + most, 0);
     let read = loop {

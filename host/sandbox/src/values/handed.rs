@@ -11,8 +11,8 @@ use serde_json::Value;
 use super::read;
 use super::too_many_bytes;
 
-/// Bytes that one byte of a text can take in JSON (`\u0000`): a result's budget counts the text's own.
-const ESCAPED: usize = 6;
+/// How many times a result's own bytes it may have as JSON: the budget counts a little more than what is written.
+const ROOM: usize = 2;
 
 /// Arguments on their way out.
 ///
@@ -35,7 +35,7 @@ pub fn take_back(json: &[u8], action: &Action, failed: bool, most: usize) -> Res
         (kind, false) => kind.as_ref(),
         (_, true) => return Err(not_its_result()),
     };
-    if json.len() > most.saturating_mul(ESCAPED) {
+    if json.len() > most.saturating_mul(ROOM) {
         return Err(not_its_result());
     }
     let value: Value = serde_json::from_slice(json).map_err(|_| not_its_result())?;
@@ -46,7 +46,9 @@ pub fn take_back(json: &[u8], action: &Action, failed: bool, most: usize) -> Res
     }
 }
 
-fn not_its_result() -> Refusal {
+/// The refusal for what no sandbox says.
+#[must_use]
+pub fn not_its_result() -> Refusal {
     Refusal::new(
         Code::WorkerLost,
         "the process that ran the tool handed over what this action cannot return",
@@ -75,7 +77,7 @@ mod tests {
         }
         assert!(take_back(&[b'['; 300], &action(Some(Type::List(Box::new(Type::U8)))), false, 100).is_err());
         assert!(
-            take_back(format!("\"{}\"", "x".repeat(601)).as_bytes(), &action(Some(Type::String)), false, 100).is_err()
+            take_back(format!("\"{}\"", "x".repeat(201)).as_bytes(), &action(Some(Type::String)), false, 100).is_err()
         );
         assert!(take_back(b"null", &action(None), false, 100).unwrap().is_null());
         assert!(take_back(b"1", &action(None), false, 100).is_err());

@@ -11,6 +11,7 @@ use hotcell_protocol::limits;
 use path::Path;
 
 pub use handed::hand_over;
+pub use handed::not_its_result;
 pub use handed::take_back;
 pub use read::arguments;
 pub use write::Budget;

@@ -27,7 +27,7 @@ pub fn arguments(action: &Action, arguments: &Value) -> Result<Vec<Val>, Refusal
     if serde_json::to_writer(Room(limits::ARGUMENT_BYTES), arguments).is_err() {
         return Err(too_many_bytes());
     }
-    let mut reader = Reader { nodes: 0 };
+    let mut reader = Reader { nodes: 0, most: limits::JSON_NODES };
     let object = object(&Path::Root, arguments)?;
     refuse_unknown(&Path::Root, object, &action.parameters)?;
     action.parameters.iter().map(|parameter| reader.member(&Path::Root, object, parameter, 1)).collect()
@@ -35,7 +35,8 @@ pub fn arguments(action: &Action, arguments: &Value) -> Result<Vec<Val>, Refusal
 
 /// Whether a value is one of this type.
 pub(super) fn fits(value: &Value, kind: &Type) -> bool {
-    Reader { nodes: 0 }.read(&Path::Root, value, kind, 1).is_ok()
+    // Counted more finely here than where a result is written.
+    Reader { nodes: 0, most: 4 * limits::JSON_NODES }.read(&Path::Root, value, kind, 1).is_ok()
 }
 
 /// Counts bytes without keeping them, and fails when there is no room left.
@@ -54,6 +55,7 @@ impl io::Write for Room {
 
 struct Reader {
     nodes: usize,
+    most: usize,
 }
 
 impl Reader {
@@ -75,7 +77,7 @@ impl Reader {
 
     fn read(&mut self, path: &Path<'_>, value: &Value, kind: &Type, depth: usize) -> Result<Val, Refusal> {
         self.nodes += 1;
-        if self.nodes > limits::JSON_NODES {
+        if self.nodes > self.most {
             return Err(too_many_values());
         }
         if depth > limits::JSON_DEPTH {

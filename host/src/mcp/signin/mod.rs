@@ -46,6 +46,7 @@ use tokio::time::timeout;
 
 use super::approve::bound;
 use super::approve::is_stateless;
+use super::http::Peer;
 use super::menu::Dish;
 use crate::Called;
 use crate::Host;
@@ -191,6 +192,12 @@ fn can_show(context: &RequestContext<RoleServer>) -> bool {
 
 fn is_here(context: &RequestContext<RoleServer>) -> bool {
     let Some(parts) = context.extensions.get::<Parts>() else { return true };
+    // A name alone says nothing: a proxy may put loopback's into what comes from far away, and so may who comes from there.
+    let far = |Peer(peer): &Peer| !peer.ip().to_canonical().is_loopback();
+    let passed_on = ["forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip"];
+    if parts.extensions.get().is_none_or(far) || passed_on.iter().any(|name| parts.headers.contains_key(*name)) {
+        return false;
+    }
     let host = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     let name = host.rsplit_once(':').map_or(host, |(name, _)| name).to_ascii_lowercase();
     matches!(name.as_str(), "127.0.0.1" | "localhost" | "[::1]")

@@ -10,14 +10,12 @@
 
 mod body;
 mod keys;
+mod places;
 mod ring;
 mod sessions;
 mod token;
 
-use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::time::SystemTime;
 
 use axum::extract::Request;
@@ -32,7 +30,6 @@ use axum::middleware::Next;
 use axum::response::IntoResponse as _;
 use axum::response::Response;
 use hotcell_protocol::Refusal;
-use hotcell_protocol::limits;
 use hotcell_vault::User;
 use hotcell_vault::oauth::Http;
 use rmcp::RoleServer;
@@ -40,10 +37,10 @@ use rmcp::service::RequestContext;
 use serde_json::Value;
 use serde_json::json;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::sync::Semaphore;
 
 use crate::config::Authorization;
 use keys::Keys;
+pub(super) use places::Places;
 pub(super) use sessions::Sessions;
 pub(super) use sessions::own;
 use token::Bad;
@@ -61,7 +58,7 @@ pub(crate) struct Users {
     config: Authorization,
     keys: Arc<Keys>,
     /// Places for requests of each user.
-    places: Mutex<HashMap<String, Arc<Semaphore>>>,
+    places: Places,
 }
 
 /// Why a request is not let in.
@@ -83,7 +80,7 @@ impl Users {
         // A program that embeds the library may have installed another one, which is as good.
         let installed = jsonwebtoken::crypto::CryptoProvider::install_default(&ring::PROVIDER);
         tracing::trace!(own = installed.is_ok(), "signatures are checked");
-        Self { keys: Arc::new(Keys::new(&config, http)), config, places: Mutex::default() }
+        Self { keys: Arc::new(Keys::new(&config, http)), config, places: Places::default() }
     }
 
     /// Fetches the issuer's keys, so that what is wrong with them is said at the start. Whether they are there.
@@ -130,18 +127,8 @@ impl Users {
             return Err(Denied::Missing);
         }
         let good = token::check(token, &self.config, &self.keys).await.map_err(Denied::Bad)?;
-        let place = self.place(&good.user).try_acquire_owned().map_err(|_| Denied::Busy)?;
+        let place = self.places.take(&good.user).ok_or(Denied::Busy)?;
         Ok((good, place))
-    }
-
-    fn place(&self, user: &User) -> Arc<Semaphore> {
-        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
-        if places.len() >= limits::MCP_CONNECTIONS {
-            // Each place in use has a connection: what is left are those in use.
-            places.retain(|_, place| Arc::strong_count(place) > 1);
-        }
-        let new = || Arc::new(Semaphore::new(limits::MCP_REQUESTS_OF_A_USER));
-        Arc::clone(places.entry(user.account().to_owned()).or_insert_with(new))
     }
 
     /// The answer to a request that is not let in (RFC 6750 §3, RFC 9728 §5.1).

@@ -33,6 +33,11 @@ pub enum Only {
     Crashes,
     /// Memory that is not executable: argument 2 without `PROT_EXEC`.
     NotExecutable,
+    /// The same, of this process alone and counted by its limits: argument 3 without `MAP_SHARED` and `MAP_GROWSDOWN`.
+    OwnMemory,
+    /// Nothing: it is refused (`ENOSYS`), and the process goes on. `mremap` would make executable memory longer, over bytes
+    /// behind the code that a tool's author chose; the C library's allocator does without it.
+    Refused,
 }
 
 const fn any(name: &'static str, number: libc::c_long) -> Allowed {
@@ -58,9 +63,9 @@ pub const ALLOWED: &[Allowed] = &[
     // Memory: of guests (pool, images, stacks) and of the allocator.
     any("brk", libc::SYS_brk),
     any("madvise", libc::SYS_madvise),
-    not_executable("mmap", libc::SYS_mmap),
+    Allowed { name: "mmap", number: libc::SYS_mmap, only: Only::OwnMemory },
     not_executable("mprotect", libc::SYS_mprotect),
-    any("mremap", libc::SYS_mremap),
+    Allowed { name: "mremap", number: libc::SYS_mremap, only: Only::Refused },
     any("munmap", libc::SYS_munmap),
     // Threads that are there: the clock of the engine sleeps, locks wait.
     any("clock_nanosleep", libc::SYS_clock_nanosleep),
@@ -85,9 +90,21 @@ pub const ALLOWED: &[Allowed] = &[
 /// # Errors
 /// What the system said; none of the filter is in force then.
 pub fn apply() -> io::Result<()> {
-    let failed = |_| io::Error::other("seccomp cannot be had");
-    let program = program().map_err(failed)?;
-    seccompiler::apply_filter_all_threads(&program).map_err(|_| io::Error::other("seccomp cannot be had"))
+    let failed = || io::Error::other("seccomp cannot be had");
+    for program in [refused(), program()] {
+        let program = program.map_err(|_| failed())?;
+        seccompiler::apply_filter_all_threads(&program).map_err(|_| failed())?;
+    }
+    Ok(())
+}
+
+/// Of two filters the stricter answer counts: this one refuses, and leaves all else to the other.
+fn refused() -> Result<seccompiler::BpfProgram, seccompiler::BackendError> {
+    let architecture: TargetArch = std::env::consts::ARCH.try_into()?;
+    let refused = ALLOWED.iter().filter(|allowed| matches!(allowed.only, Only::Refused));
+    let rules = refused.map(|allowed| (allowed.number, Vec::new())).collect();
+    let error = SeccompAction::Errno(libc::ENOSYS.unsigned_abs());
+    SeccompFilter::new(rules, SeccompAction::Allow, error, architecture)?.try_into()
 }
 
 fn program() -> Result<seccompiler::BpfProgram, seccompiler::BackendError> {
@@ -105,13 +122,20 @@ fn conditions(only: Only) -> Result<Vec<SeccompRule>, seccompiler::BackendError>
         SeccompRule::new(vec![condition])
     };
     match only {
-        Only::Any => Ok(Vec::new()),
+        Only::Any | Only::Refused => Ok(Vec::new()),
         Only::Crashes => {
             [libc::SIGSEGV, libc::SIGBUS].into_iter().map(|signal| argument(0, SeccompCmpOp::Eq, signal)).collect()
         }
-        Only::NotExecutable => {
-            let executable = u64::from(libc::PROT_EXEC.unsigned_abs());
-            Ok(vec![argument(2, SeccompCmpOp::MaskedEq(executable), 0)?])
+        Only::NotExecutable => Ok(vec![SeccompRule::new(vec![without(2, libc::PROT_EXEC)?])?]),
+        Only::OwnMemory => {
+            let counted = without(3, libc::MAP_SHARED | libc::MAP_GROWSDOWN)?;
+            Ok(vec![SeccompRule::new(vec![without(2, libc::PROT_EXEC)?, counted])?])
         }
     }
+}
+
+/// An argument without these bits.
+fn without(argument: u8, bits: libc::c_int) -> Result<SeccompCondition, seccompiler::BackendError> {
+    let none = SeccompCmpOp::MaskedEq(u64::from(bits.unsigned_abs()));
+    SeccompCondition::new(argument, SeccompCmpArgLen::Dword, none, 0)
 }

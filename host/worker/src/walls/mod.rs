@@ -37,7 +37,7 @@ const DATA_BYTES: u64 = 8 * 1024 * 1024 * 1024;
 pub enum Wall {
     /// No open file but its own (`close_range`).
     Descriptors,
-    /// No file can be opened, no signal sent out, no abstract socket reached (Landlock).
+    /// No file can be opened (Landlock).
     Files,
     /// No core dump, no file written, few open files (`setrlimit`); nobody of this user can debug it (`PR_SET_DUMPABLE`).
     Limits,
@@ -45,6 +45,8 @@ pub enum Wall {
     Network,
     /// No privilege is held, and none can be had (`no_new_privs`, capabilities).
     Privileges,
+    /// No signal is sent out, and no abstract socket reached (Landlock of Linux 6.12).
+    Signals,
     /// The system calls that running guests needs, and no other: none that opens, connects, starts, or makes memory executable
     /// (seccomp).
     SystemCalls,
@@ -52,8 +54,15 @@ pub enum Wall {
 
 impl Wall {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Descriptors, Self::Files, Self::Limits, Self::Network, Self::Privileges, Self::SystemCalls];
+    pub const ALL: [Self; 7] = [
+        Self::Descriptors,
+        Self::Files,
+        Self::Limits,
+        Self::Network,
+        Self::Privileges,
+        Self::Signals,
+        Self::SystemCalls,
+    ];
 }
 
 impl fmt::Display for Wall {
@@ -64,6 +73,7 @@ impl fmt::Display for Wall {
             Self::Limits => "process limits",
             Self::Network => "no network (namespace)",
             Self::Privileges => "no privileges",
+            Self::Signals => "no signals (Landlock)",
             Self::SystemCalls => "few system calls (seccomp)",
         })
     }
@@ -104,11 +114,20 @@ impl Extend<Wall> for Walls {
 /// None: what cannot be had is missing from the answer.
 pub fn before_threads() -> Walls {
     let mut walls = Walls::default();
+    first_to_go();
     walls.extend(close_others().ok().map(|()| Wall::Descriptors));
     walls.extend(own_network().ok().map(|()| Wall::Network));
     walls.extend(no_privileges().ok().map(|()| Wall::Privileges));
     walls.extend(limit().ok().map(|()| Wall::Limits));
     walls
+}
+
+/// Where memory runs out, this process ends before the one that holds the tokens (proc_pid_oom_score_adj(5)). Where that cannot
+/// be said, it is no wall that is missing.
+fn first_to_go() {
+    if let Ok(file) = rustix::fs::open("/proc/self/oom_score_adj", OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty()) {
+        rustix::io::write(file, b"1000").ok();
+    }
 }
 
 /// What the program that started the broker left open, for instance.
@@ -161,14 +180,18 @@ pub fn close_standard_streams() -> io::Result<()> {
 /// No file can be opened by this thread and those that it starts. Best effort: older kernels have less of it, and the filter of
 /// system calls stands before it.
 #[must_use]
-pub fn no_files() -> Option<Wall> {
+pub fn no_files() -> Vec<Wall> {
     let restricted = Ruleset::default()
         .handle_access(AccessFs::from_all(ABI::V7))
         .and_then(|rules| rules.handle_access(AccessNet::from_all(ABI::V7)))
         .and_then(|rules| rules.scope(Scope::from_all(ABI::V7)))
         .and_then(Ruleset::create)
         .and_then(landlock::RulesetCreated::restrict_self);
-    restricted.ok().filter(|status| status.ruleset != RulesetStatus::NotEnforced).map(|_| Wall::Files)
+    match restricted.map(|status| status.ruleset) {
+        Ok(RulesetStatus::FullyEnforced) => vec![Wall::Files, Wall::Signals],
+        Ok(RulesetStatus::PartiallyEnforced) => vec![Wall::Files],
+        _ => Vec::new(),
+    }
 }
 
 /// The filter of system calls, over all threads.
