@@ -61,11 +61,11 @@ impl CodeCache {
     }
 
     /// Description and code under this name, if they are whole and genuine.
-    fn find(&self, name: &str) -> Option<(Description, Vec<u8>)> {
-        let mut bytes = Vec::new();
+    fn find(&self, name: &str) -> Option<Compiled> {
         let most = u64::try_from(limits::CODE_BYTES).unwrap_or(u64::MAX);
         // Not through a link or out of a pipe, which would hang.
-        self.folder.symlink_metadata(name).ok().filter(cap_std::fs::Metadata::is_file)?;
+        let length = self.folder.symlink_metadata(name).ok().filter(cap_std::fs::Metadata::is_file)?.len();
+        let mut bytes = Vec::with_capacity(usize::try_from(length.min(most)).ok()?.saturating_add(1));
         self.folder.open(name).ok()?.take(most).read_to_end(&mut bytes).ok()?;
         let rest = bytes.strip_prefix(MAGIC)?;
         let (mac, content) = rest.split_at_checked(MAC_BYTES)?;
@@ -78,7 +78,8 @@ impl CodeCache {
         let (length, content) = content.split_at_checked(8)?;
         let length = usize::try_from(u64::from_le_bytes(length.try_into().ok()?)).ok()?;
         let (description, code) = content.split_at_checked(length)?;
-        Some((serde_json::from_slice(description).ok()?, code.to_vec()))
+        let (description, start) = (serde_json::from_slice(description).ok()?, bytes.len() - code.len());
+        Some(Compiled { description, bytes, start })
     }
 
     /// Keeps code. A cache that cannot be written costs time, and is no error.
@@ -116,14 +117,22 @@ impl CodeCache {
 /// have written it, or just made.
 pub struct Compiled {
     description: Description,
-    code: Vec<u8>,
+    /// The code, from `start` on: what a file holds before it is not worth a copy of 30 MB.
+    bytes: Vec<u8>,
+    start: usize,
 }
 
 impl Compiled {
-    /// What the tool is, and its native code: for this engine, in this version, on this kind of processor.
+    /// What the tool is.
     #[must_use]
-    pub fn into_parts(self) -> (Description, Vec<u8>) {
-        (self.description, self.code)
+    pub fn description(&self) -> &Description {
+        &self.description
+    }
+
+    /// Its native code: for this engine, in this version, on this kind of processor.
+    #[must_use]
+    pub fn code(&self) -> &[u8] {
+        self.bytes.get(self.start..).unwrap_or_default()
     }
 }
 
@@ -140,13 +149,13 @@ impl CodeCache {
         compile: impl FnOnce(&[u8]) -> Result<Vec<u8>, Refusal>,
     ) -> Result<Compiled, Refusal> {
         let name = name_of(digest, inert)?;
-        if let Some((description, code)) = self.find(&name) {
-            return Ok(Compiled { description, code });
+        if let Some(kept) = self.find(&name) {
+            return Ok(kept);
         }
         let description = describe(bytes, inert)?;
         let code = compile(bytes)?;
         self.keep(&name, &description, &code);
-        Ok(Compiled { description, code })
+        Ok(Compiled { description, bytes: code, start: 0 })
     }
 }
 
@@ -156,7 +165,7 @@ impl Sandbox {
     /// # Errors
     /// [`Code::BadComponent`] for code of another engine, [`Code::ImportNotAllowed`] for imports that cannot be linked.
     pub fn load_compiled(&self, compiled: Compiled) -> Result<Tool, Refusal> {
-        let component = self.revive(&compiled.code)?;
+        let component = self.revive(compiled.code())?;
         self.link(compiled.description, &component)
     }
 
@@ -165,7 +174,7 @@ impl Sandbox {
     /// # Errors
     /// As [`Sandbox::load_compiled`].
     pub fn check(&self, compiled: &Compiled) -> Result<(), Refusal> {
-        self.revive(&compiled.code).and_then(|component| self.link(compiled.description.clone(), &component)).map(drop)
+        self.revive(compiled.code()).and_then(|component| self.link(compiled.description.clone(), &component)).map(drop)
     }
 
     fn revive(&self, code: &[u8]) -> Result<Component, Refusal> {
@@ -180,7 +189,7 @@ impl Sandbox {
     /// A tool of code in a file, which is mapped and not copied.
     ///
     /// # Safety
-    /// The file holds what [`Compiled::into_parts`] gave, and nobody changes it while the tool lives.
+    /// The file holds what [`Compiled::code`] gave, and nobody changes it while the tool lives.
     ///
     /// # Errors
     /// As [`Sandbox::load_compiled`].

@@ -24,10 +24,11 @@ impl Code {
     /// # Errors
     /// [`hotcell_protocol::Code::Internal`] if the system has no room.
     pub fn seal(compiled: Compiled) -> Result<Self, Refusal> {
-        let (description, code) = compiled.into_parts();
+        let description = compiled.description().clone();
         let json =
             serde_json::to_vec(&description).map_err(|_| Refusal::internal("a description cannot be written"))?;
-        let file = sealed(&code).map_err(|_| Refusal::internal("the system has no memory for a tool's code"))?;
+        let file =
+            sealed(compiled.code()).map_err(|_| Refusal::internal("the system has no memory for a tool's code"))?;
         Ok(Self { description, json, file })
     }
 

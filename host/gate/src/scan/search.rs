@@ -18,8 +18,9 @@ pub(super) const LEAST: usize = 16;
 const WIDEST: usize = 64;
 /// Bytes that are looked at before each jump.
 const BLOCK: usize = 4;
-/// Bits of the table's index: 64 KiB for a few words, 2 MiB for thousands, so that seven of eight places stay free.
-const BITS: std::ops::RangeInclusive<u32> = 16..=21;
+/// Bits of the table's index: 64 KiB for a few words, 1 MiB for thousands, so that seven of eight places stay free. More would
+/// not fit into the second cache of many processors.
+const BITS: std::ops::RangeInclusive<u32> = 16..=20;
 /// Places of a text that are searched by turns: while one waits for memory, the processor works on the others.
 const LANES: usize = 4;
 /// Bytes that are looked at together.
