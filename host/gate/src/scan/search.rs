@@ -18,7 +18,7 @@ pub(super) const LEAST: usize = 16;
 const WIDEST: usize = 64;
 /// Bytes that are looked at before each jump.
 const BLOCK: usize = 4;
-/// Bits of the table's index: 64 KiB for a few words, 1 MiB for thousands, so that seven of eight places stay free. More would
+/// Bits of the table's index: 64 KiB for a few words, 1 MiB for thousands, so that three of four places stay free. More would
 /// not fit into the second cache of many processors.
 const BITS: std::ops::RangeInclusive<u32> = 16..=20;
 /// Places of a text that are searched by turns: while one waits for memory, the processor works on the others.
@@ -48,9 +48,9 @@ impl Words {
         let Some(shortest) = words.iter().map(|word| word.len()).min() else {
             return Self { words, window: 0, shift: 0, jumps: Vec::new(), ends: Vec::new() };
         };
-        let most = (1 << BITS.end()) / 8 / words.len() + BLOCK;
+        let most = (1 << BITS.end()) / 4 / words.len() + BLOCK;
         let window = shortest.min(WIDEST).min(most).max(LEAST);
-        let needed = (words.len() * (window - BLOCK + 1) * 8).next_power_of_two().ilog2();
+        let needed = (words.len() * (window - BLOCK + 1) * 4).next_power_of_two().ilog2();
         let bits = needed.clamp(*BITS.start(), *BITS.end());
         let farthest = u8::try_from(window - BLOCK + 1).unwrap_or(1);
         let mut all = Self { words, window, shift: 32 - bits, jumps: vec![farthest; 1 << bits], ends: Vec::new() };
