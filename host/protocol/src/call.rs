@@ -13,6 +13,9 @@ use crate::Asked;
 use crate::GuestError;
 use crate::Limits;
 use crate::Refusal;
+use crate::limits;
+use crate::text::shown;
+use crate::text::visible;
 
 /// A call as the sandbox takes it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -82,6 +85,14 @@ pub struct LogLine {
     pub text: String,
 }
 
+impl LogLine {
+    /// A line of untrusted text, bounded and neutralised.
+    #[must_use]
+    pub fn of(level: LogLevel, text: &str) -> Self {
+        Self { level, text: shown(text, limits::LOG_LINE_BYTES) }
+    }
+}
+
 /// How far a long action has come.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
@@ -91,6 +102,15 @@ pub struct Progress {
     pub total: Option<u64>,
     /// A short note: bounded, control characters already neutralised.
     pub note: Option<String>,
+}
+
+impl Progress {
+    /// A report whose note is untrusted text, bounded and neutralised.
+    #[must_use]
+    pub fn of(done: u64, total: Option<u64>, note: Option<&str>) -> Self {
+        let short = |note: &str| visible(&note.chars().take(limits::PROGRESS_NOTE_CHARS).collect::<String>());
+        Self { done, total, note: note.map(short) }
+    }
 }
 
 /// A future that the sandbox waits for, never longer than the call's deadline.

@@ -28,6 +28,13 @@ pub fn cut(text: &str, bytes: usize) -> String {
     out
 }
 
+/// Text of at most `bytes` bytes, fit to be shown. Cut before it is made visible too, so that a gigabyte is not first turned
+/// into several.
+#[must_use]
+pub fn shown(text: &str, bytes: usize) -> String {
+    cut(&visible(&cut(text, bytes)), bytes)
+}
+
 /// Whether a character steers a terminal, reorders what a person reads, or cannot be seen.
 #[must_use]
 pub fn is_odd(c: char) -> bool {

@@ -7,6 +7,7 @@ use std::hash::Hasher;
 use std::io::Read as _;
 use std::io::Write as _;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use cap_std::fs::Dir;
 use cap_std::fs::OpenOptions;
@@ -218,9 +219,14 @@ fn name_of(digest: Digest, inert: &[String]) -> Result<String, Refusal> {
     Ok(format!("{digest}-{}.code", hash.0.finalize().to_hex().get(..32).unwrap_or_default()))
 }
 
-/// An engine that runs nothing: what it would compile is the same as with a pool.
-fn fingerprint() -> Result<Engine, Refusal> {
-    Engine::new(&config(InstanceAllocationStrategy::OnDemand))
+/// An engine that runs nothing: what it would compile is the same as with a pool. One for the process: each tool needs it.
+fn fingerprint() -> Result<&'static Engine, Refusal> {
+    static ENGINE: OnceLock<Engine> = OnceLock::new();
+    if let Some(engine) = ENGINE.get() {
+        return Ok(engine);
+    }
+    let made = Engine::new(&config(InstanceAllocationStrategy::OnDemand));
+    made.map(|engine| ENGINE.get_or_init(|| engine))
         .map_err(|_| Refusal::internal("the engine cannot start on this machine"))
 }
 

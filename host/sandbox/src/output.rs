@@ -9,8 +9,6 @@ use hotcell_protocol::LogLevel;
 use hotcell_protocol::LogLine;
 use hotcell_protocol::Outside;
 use hotcell_protocol::limits;
-use hotcell_protocol::text::cut;
-use hotcell_protocol::text::visible;
 use wasmtime_wasi::async_trait;
 use wasmtime_wasi::cli::IsTerminal;
 use wasmtime_wasi::cli::StdoutStream;
@@ -49,9 +47,7 @@ impl Log {
             full
         };
         if !full {
-            // Cut before it is made visible, so that a gigabyte is not first turned into several.
-            let text = cut(&visible(&cut(text, limits::LOG_LINE_BYTES)), limits::LOG_LINE_BYTES);
-            self.outside.log(LogLine { level, text });
+            self.outside.log(LogLine::of(level, text));
         }
     }
 

@@ -10,7 +10,6 @@ use hotcell_protocol::LogLevel;
 use hotcell_protocol::Method;
 use hotcell_protocol::Progress;
 use hotcell_protocol::limits;
-use hotcell_protocol::text::visible;
 use wasmtime::component::HasData;
 
 use crate::bindings::hotcell::tool::http;
@@ -47,8 +46,7 @@ impl log::Host for State {
 impl progress::Host for State {
     fn report(&mut self, done: u64, total: Option<u64>, note: Option<String>) {
         if self.progress.passes(total == Some(done), Instant::now()) {
-            let note = note.map(|note| visible(&note.chars().take(limits::PROGRESS_NOTE_CHARS).collect::<String>()));
-            self.outside.progress(Progress { done, total, note });
+            self.outside.progress(Progress::of(done, total, note.as_deref()));
         }
     }
 }

@@ -29,7 +29,6 @@ use crate::remote::Remote;
 use crate::walls;
 use crate::wire;
 use crate::wire::End;
-use crate::wire::Frame;
 use crate::wire::Order;
 use crate::wire::Reader;
 use crate::wire::Report;
@@ -73,9 +72,7 @@ fn live() -> io::Result<()> {
     // From here on nothing is opened, mapped as code, or started.
     standing.extend(walls::few_system_calls());
     let ready = Report::Ready { version: wire::VERSION.to_owned(), walls: standing, refused };
-    if let Some(frame) = Frame::of(&ready, Vec::new()) {
-        outbox.push(frame);
-    }
+    outbox.tell(&ready, Vec::new());
     let Ok((sandbox, tool)) = loaded else { end() };
     let guests = Arc::new(Guests { sandbox, tool, outbox, calls: Mutex::default() });
     // The broker is gone, or says what it cannot say.
@@ -186,13 +183,10 @@ impl Guests {
             Verdict::Refused(refusal) => (End::Refused(refusal), None),
         };
         let json = value.and_then(|value| serde_json::to_vec(&value).ok()).unwrap_or_default();
-        let frame = Frame::of(&Report::Ended { call, end, cost }, json).or_else(|| {
+        if !self.outbox.tell(&Report::Ended { call, end, cost }, json) {
             let refusal =
                 Refusal::new(Code::ResultTooLarge, "the result is over its limit", "ask for less in one call");
-            Frame::of(&Report::Ended { call, end: End::Refused(refusal), cost }, Vec::new())
-        });
-        if let Some(frame) = frame {
-            self.outbox.push(frame);
+            self.outbox.tell(&Report::Ended { call, end: End::Refused(refusal), cost }, Vec::new());
         }
     }
 

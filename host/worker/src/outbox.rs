@@ -11,6 +11,7 @@ use std::sync::MutexGuard;
 use std::sync::PoisonError;
 
 use hotcell_protocol::limits;
+use serde::Serialize;
 use tokio::io::Interest;
 use tokio::sync::Notify;
 
@@ -50,9 +51,14 @@ impl Outbox {
         Ok(Self { stream, when_full, queue: Mutex::default(), left: Notify::new() })
     }
 
+    /// Sends a message, now or later; `false` for one that is over its limit.
+    pub(crate) fn tell(&self, head: &impl Serialize, tail: Vec<u8>) -> bool {
+        Frame::of(head, tail).map(|frame| self.push(frame)).is_some()
+    }
+
     /// Sends a message, now or later. Where the other side is gone, or does not read, it is lost: whoever attends to the
     /// connection learns that by itself.
-    pub(crate) fn push(&self, frame: Frame) {
+    fn push(&self, frame: Frame) {
         let mut queue = self.lock();
         if queue.over {
             return;

@@ -159,39 +159,33 @@ impl Pool {
     fn choose(&self, code: &Arc<Code>, whose: Option<&str>) -> Result<Option<Arc<Worker>>, Refusal> {
         let mut seats = self.seats();
         seats.retain(|seat| !seat.worker.is_gone());
-        let is_own = |seat: &&mut Seat| {
-            Arc::ptr_eq(&seat.code, code) && seat.whose.as_deref() == whose && !seat.worker.is_doubtful()
+        let is_own = |seat: &Seat| {
+            self.options.isolation == Isolation::Tool
+                && Arc::ptr_eq(&seat.code, code)
+                && seat.whose.as_deref() == whose
+                && !seat.worker.is_doubtful()
         };
-        let own = seats.iter_mut().filter(is_own);
-        let own = own.min_by_key(|seat| seat.calls).filter(|_| self.options.isolation == Isolation::Tool);
-        let (alone, busy) = own.map_or((true, false), |seat| (false, seat.calls > 0));
         let full = seats.len() >= self.options.at_rest;
-        if alone && full {
-            // Who was used longest ago makes room. Where all are at work, there is room for some more at one time.
-            let idle = seats.iter().enumerate().filter(|(_, seat)| seat.calls == 0);
-            match idle.min_by_key(|(_, seat)| seat.used).map(|(place, _)| place) {
-                Some(place) => seats.swap_remove(place).worker.end(),
-                None if seats.len() >= limits::WORKERS => return Ok(None),
-                None => {}
-            }
-        }
         // One user's calls leave room for another's.
         let of_user = seats.iter().filter(|seat| whose.is_some() && seat.whose.as_deref() == whose).count();
-        if of_user >= limits::WORKERS_OF_A_USER && alone {
+        let may_start = of_user < limits::WORKERS_OF_A_USER;
+        let own = seats.iter().enumerate().filter(|(_, seat)| is_own(seat));
+        let own = own.min_by_key(|(_, seat)| seat.calls).map(|(place, _)| place);
+        if let Some(seat) = own.and_then(|place| seats.get_mut(place))
+            && (seat.calls == 0 || full || !may_start)
+        {
+            let free = seat.calls < limits::WORKER_CALLS;
+            seat.calls += usize::from(free);
+            return Ok(free.then(|| Arc::clone(&seat.worker)));
+        }
+        if own.is_none() && (!may_start || (full && !make_room(&mut seats))) {
             return Ok(None);
         }
-        if alone || (busy && !full && of_user < limits::WORKERS_OF_A_USER) {
-            let worker = Worker::start(&self.options.program, code)
-                .map_err(|_| Refusal::internal("the system does not start a process for the tool"))?;
-            let (whose, used) = (whose.map(str::to_owned), Instant::now());
-            seats.push(Seat { worker: Arc::clone(&worker), code: Arc::clone(code), whose, calls: 1, used });
-            return Ok(Some(worker));
-        }
-        let own = seats.iter_mut().filter(is_own);
-        Ok(own.min_by_key(|seat| seat.calls).filter(|seat| seat.calls < limits::WORKER_CALLS).map(|seat| {
-            seat.calls += 1;
-            Arc::clone(&seat.worker)
-        }))
+        let worker = Worker::start(&self.options.program, code)
+            .map_err(|_| Refusal::internal("the system does not start a process for the tool"))?;
+        let (whose, used) = (whose.map(str::to_owned), Instant::now());
+        seats.push(Seat { worker: Arc::clone(&worker), code: Arc::clone(code), whose, calls: 1, used });
+        Ok(Some(worker))
     }
 
     /// A call of this worker is over.
@@ -214,6 +208,17 @@ impl Pool {
     fn seats(&self) -> MutexGuard<'_, Vec<Seat>> {
         self.seats.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Ends the worker that was used longest ago. Where all are at work, there is room for some more at one time; whether there is
+/// room.
+fn make_room(seats: &mut Vec<Seat>) -> bool {
+    let idle = seats.iter().enumerate().filter(|(_, seat)| seat.calls == 0);
+    match idle.min_by_key(|(_, seat)| seat.used).map(|(place, _)| place) {
+        Some(place) => seats.swap_remove(place).worker.end(),
+        None => return seats.len() < limits::WORKERS,
+    }
+    true
 }
 
 impl Drop for Pool {

@@ -24,6 +24,7 @@ use hotcell_protocol::Refusal;
 use hotcell_protocol::Verdict;
 use hotcell_protocol::Waiting;
 use hotcell_protocol::limits;
+use hotcell_protocol::text::shown;
 use hotcell_sandbox::values;
 use tokio::process::Child;
 use tokio::process::Command;
@@ -37,7 +38,6 @@ use crate::table::Table;
 use crate::walls::Walls;
 use crate::wire;
 use crate::wire::End;
-use crate::wire::Frame;
 use crate::wire::Head;
 use crate::wire::Order;
 use crate::wire::Reader;
@@ -174,9 +174,8 @@ impl Worker {
     }
 
     fn tell(&self, order: &Order, tail: Vec<u8>) {
-        match Frame::of(order, tail) {
-            Some(frame) => self.outbox.push(frame),
-            None => self.end(),
+        if !self.outbox.tell(order, tail) {
+            self.end();
         }
     }
 
@@ -289,9 +288,7 @@ fn can_say(code: Code) -> bool {
 
 /// A refusal's words end before people.
 fn bounded(refusal: Refusal) -> Refusal {
-    use hotcell_protocol::text::cut;
-    use hotcell_protocol::text::visible;
-    let short = |text: &str| cut(&visible(&cut(text, limits::REFUSAL_BYTES)), limits::REFUSAL_BYTES);
+    let short = |text: &str| shown(text, limits::REFUSAL_BYTES);
     Refusal { message: short(&refusal.message), hint: short(&refusal.hint), ..refusal }
 }
 

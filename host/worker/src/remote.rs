@@ -14,7 +14,6 @@ use hotcell_protocol::Waiting;
 use tokio::sync::oneshot;
 
 use crate::outbox::Outbox;
-use crate::wire::Frame;
 use crate::wire::Report;
 
 type Result<T> = std::result::Result<T, GuestError>;
@@ -40,9 +39,7 @@ impl Remote {
     }
 
     fn report(&self, report: &Report) {
-        if let Some(frame) = Frame::of(report, Vec::new()) {
-            self.outbox.push(frame);
-        }
+        self.outbox.tell(report, Vec::new());
     }
 }
 
@@ -53,8 +50,9 @@ impl Outside for Remote {
             *self.waits.lock().unwrap_or_else(PoisonError::into_inner) = Some(told);
             let Asked { method, url, headers, body } = asked;
             let report = Report::Send { call: self.call, method, url, headers, body: body.is_some() };
-            let frame = Frame::of(&report, body.unwrap_or_default()).ok_or(GuestError::TooLarge)?;
-            self.outbox.push(frame);
+            if !self.outbox.tell(&report, body.unwrap_or_default()) {
+                return Err(GuestError::TooLarge);
+            }
             waits.await.unwrap_or(Err(GuestError::Broken))
         })
     }

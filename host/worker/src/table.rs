@@ -10,8 +10,6 @@ use hotcell_protocol::Cost;
 use hotcell_protocol::LogLine;
 use hotcell_protocol::Progress;
 use hotcell_protocol::limits;
-use hotcell_protocol::text::cut;
-use hotcell_protocol::text::visible;
 use tokio::sync::mpsc;
 
 use crate::wire::End;
@@ -124,8 +122,7 @@ impl Table {
                 if entry.lines > limits::LOG_LINES {
                     return Err(broken("more log than a call may write"));
                 }
-                let text = cut(&visible(&cut(&line.text, limits::LOG_LINE_BYTES)), limits::LOG_LINE_BYTES);
-                entry.tell(Event::Log(LogLine { level: line.level, text }));
+                entry.tell(Event::Log(LogLine::of(line.level, &line.text)));
                 Ok(())
             }
             Report::Progress { call, progress } => {
@@ -134,10 +131,8 @@ impl Table {
                 if entry.reports > limits::PROGRESS_REPORTS {
                     return Err(broken("more progress than a call can make"));
                 }
-                let note = progress
-                    .note
-                    .map(|note| visible(&note.chars().take(limits::PROGRESS_NOTE_CHARS).collect::<String>()));
-                entry.tell(Event::Progress(Progress { note, ..progress }));
+                let Progress { done, total, note } = progress;
+                entry.tell(Event::Progress(Progress::of(done, total, note.as_deref())));
                 Ok(())
             }
             Report::Ended { call, end, cost } => {
