@@ -10,6 +10,9 @@
     reason = "tests may panic, and read what they installed"
 )]
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -100,11 +103,12 @@ async fn a2_wasi_http_is_refused_at_installation_unless_the_manifest_asks_for_it
     let cell = Cell::new("up_");
     let hotcell = Embedded::new(&cell, "");
     let bytes = || std::fs::read(hotcell_tests::programs::guest("elsewhere")).unwrap();
-    let bare = hotcell_tests::programs::guest("elsewhere");
-    assert!(bare.exists());
     let refusal = hotcell.try_install(bytes(), MANIFEST).unwrap_err();
     assert_eq!(refusal.code, Code::ImportNotAllowed);
-    assert!(refusal.message.contains("wasi:http/") && refusal.hint.contains("imports = [\"wasi:http\"]"), "{refusal:?}");
+    assert!(
+        refusal.message.contains("wasi:http/") && refusal.hint.contains("imports = [\"wasi:http\"]"),
+        "{refusal:?}"
+    );
     let near = format!("{MANIFEST}imports = [\"near:agent\"]\n");
     assert_eq!(hotcell.try_install(bytes(), &near).unwrap_err().code, Code::ImportNotAllowed);
     hotcell.try_install(bytes(), &format!("{MANIFEST}imports = [\"wasi:http\"]\n")).unwrap();
@@ -127,10 +131,10 @@ async fn bodies_headers_and_answers_arrive_as_they_were_sent() {
     assert_eq!(seen[0].header("content-length"), ["11"]);
     assert_eq!(seen[0].header("host"), [authority(&upstream)]);
     assert!(!seen[0].head.contains("mine/1") && !seen[0].header("accept-encoding").contains(&"br"), "{}", seen[0].head);
-    // A body that is opened and left empty is none for a GET, and one of no bytes for a POST.
-    for (method, length) in [("GET", &[][..]), ("POST", &["0"][..])] {
+    // A body that is opened and left empty is none.
+    for method in ["GET", "POST"] {
         sends(&hotcell, &upstream, json!({"method": method, "body": []})).await.0.unwrap();
-        assert_eq!(upstream.seen().last().unwrap().header("content-length"), length, "{method}");
+        assert_eq!(upstream.seen().last().unwrap().body, b"", "{method}");
     }
 }
 
@@ -201,23 +205,27 @@ async fn e1_an_answer_with_the_token_is_withheld_from_a_program_with_wasi_http_t
     assert_eq!(refused, Some(Code::LeakStopped));
 }
 
-#[tokio::test(flavor = "multi_thread")]
+/// The server sleeps on threads of the test's runtime: there are more than it can put to sleep.
+#[tokio::test(flavor = "multi_thread", worker_threads = 16)]
 async fn several_requests_are_under_way_at_once_and_no_more_than_a_call_may_have() {
     let cell = Cell::new("up_");
-    let upstream = Upstream::start(|_| {
-        std::thread::sleep(Duration::from_millis(200));
+    let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (counted, highest) = (Arc::clone(&now), Arc::clone(&most));
+    let upstream = Upstream::start(move |_| {
+        highest.fetch_max(counted.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+        std::thread::sleep(Duration::from_millis(300));
+        counted.fetch_sub(1, Ordering::SeqCst);
         Raw::ok("fine")
     })
     .await;
     let hotcell = open(&cell, &upstream);
     let paths: Vec<_> = (0..12).map(|number| format!("/api/{number}")).collect();
-    let started = Instant::now();
-    let all = hotcell.returns("elsewhere", "together", json!({"authority": authority(&upstream), "paths": paths})).await;
+    let all =
+        hotcell.returns("elsewhere", "together", json!({"authority": authority(&upstream), "paths": paths})).await;
     assert!(all.as_array().unwrap().iter().all(|status| status == "200"), "{all}");
     assert_eq!(all.as_array().unwrap().len(), 12);
-    let took = started.elapsed();
-    assert!(took < Duration::from_millis(12 * 200), "one after the other: {took:?}");
-    assert!(upstream.connections() <= limits::REQUESTS_AT_ONCE_OF_A_CALL, "{} at once", upstream.connections());
+    let most = most.load(Ordering::SeqCst);
+    assert!((2..=limits::REQUESTS_AT_ONCE_OF_A_CALL).contains(&most), "{most} at once");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -225,16 +233,14 @@ async fn b22_requests_that_are_dropped_are_given_up_and_use_up_what_a_call_has()
     let cell = Cell::new("up_");
     let upstream = Upstream::start(|_| Raw::ok("fine")).await;
     let hotcell = open(&cell, &upstream);
-    let forget = |count: u32, wait: bool| {
-        json!({"authority": authority(&upstream), "path": "/api/x", "count": count, "wait": wait})
-    };
+    let forget = |count: u32, wait: bool| json!({"authority": authority(&upstream), "path": "/api/x", "count": count, "wait": wait});
     assert_eq!(hotcell.returns("elsewhere", "forget", forget(10, false)).await, "200");
     assert_eq!(hotcell.returns("elsewhere", "forget", forget(10, true)).await, "200");
     assert_eq!(hotcell.returns("elsewhere", "forget", forget(100, true)).await, "ConnectionLimitReached");
     assert_eq!(hotcell.returns("elsewhere", "forget", forget(1, true)).await, "200");
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 16)]
 async fn b21_a_programs_patience_ends_its_request_and_no_span_is_too_short_or_too_long() {
     let cell = Cell::new("up_");
     let upstream = Upstream::start(|seen| {
@@ -245,7 +251,8 @@ async fn b21_a_programs_patience_ends_its_request_and_no_span_is_too_short_or_to
     })
     .await;
     let hotcell = open(&cell, &upstream);
-    for (millis, path, ends) in [(0, "/api/slow", "ConnectionReadTimeout"), (300, "/api/slow", "ConnectionReadTimeout")] {
+    for (millis, path, ends) in [(0, "/api/slow", "ConnectionReadTimeout"), (300, "/api/slow", "ConnectionReadTimeout")]
+    {
         let started = Instant::now();
         let (got, _) = sends(&hotcell, &upstream, json!({"path": path, "patience": millis})).await;
         assert_eq!(got.unwrap_err(), ends, "{millis}");
@@ -260,12 +267,15 @@ async fn b21_a_programs_patience_ends_its_request_and_no_span_is_too_short_or_to
 #[tokio::test(flavor = "multi_thread")]
 async fn b19_b20_what_a_program_hoards_ends_at_its_limit_and_the_next_call_works() {
     let cell = Cell::new("up_");
-    let upstream = Upstream::start(|_| Raw::ok(vec![b'a'; 4 << 20])).await;
+    let upstream = Upstream::start(|seen| match seen.line() {
+        "GET /api/x" => Raw::ok(vec![b'a'; 4 << 20]),
+        _ => Raw::ok("fine"),
+    })
+    .await;
     let hotcell = open(&cell, &upstream);
     let hoard = |what: &str, count: u32| json!({"what": what, "authority": authority(&upstream), "count": count});
-    for (what, count, memory) in [("fields", 5_000, 4), ("futures", 5_000, 4), ("unfinished", 5_000, 4)] {
-        hotcell.is_stopped("elsewhere", "hoard", hoard(what, count), Code::MemoryExceeded).await;
-        assert!(memory > 0);
+    for what in ["fields", "futures", "unfinished"] {
+        hotcell.is_stopped("elsewhere", "hoard", hoard(what, 5_000), Code::MemoryExceeded).await;
     }
     assert_eq!(hotcell.returns("elsewhere", "hoard", hoard("endless-body", 1_000)).await, "16");
     assert_eq!(hotcell.returns("elsewhere", "hoard", hoard("long-fields", 1_000)).await, "8");
@@ -275,5 +285,5 @@ async fn b19_b20_what_a_program_hoards_ends_at_its_limit_and_the_next_call_works
         let said = format!("{kept} kept");
         assert!(hotcell.lines.all().contains(&said), "{what}: {:?}", hotcell.lines.all());
     }
-    assert_eq!(sends(&hotcell, &upstream, json!({})).await.0.unwrap()["status"], 200);
+    assert_eq!(sends(&hotcell, &upstream, json!({"path": "/api/small"})).await.0.unwrap()["status"], 200);
 }
