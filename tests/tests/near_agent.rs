@@ -92,12 +92,13 @@ async fn b1_b3_b11_what_is_not_a_tool_for_ironclaws_to_say_is_not_sent() {
             json!({"method": "GET", "url": "https://other.example/", "headers": {}}),
             "HttpErrorKind::NetworkDenied denied false",
         ),
-        (json!({"method": "GET", "url": url, "headers": {}, "timeout": 0}), "HttpErrorKind::Client timed-out true"),
     ];
     for (params, failure) in cases {
         assert_eq!(executes(&hotcell, &params).await.unwrap_err(), failure, "{params}");
     }
     assert_eq!(upstream.seen().len(), 0, "{:?}", upstream.seen());
+    let hasty = json!({"method": "GET", "url": url, "headers": {}, "timeout": 0});
+    assert_eq!(executes(&hotcell, &hasty).await.unwrap_err(), "HttpErrorKind::Client timed-out true");
     executes(&hotcell, &ask(json!({}))).await.unwrap();
 }
 
