@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use crate::docs::flowing;
 use crate::model::Action;
 use crate::model::Case;
 use crate::model::Field;
@@ -26,8 +27,11 @@ pub(crate) fn section(tool: &Tool) -> Result<String, String> {
             None => action.name.as_str().to_owned(),
             Some(interface) => format!("{}.{}", interface.as_str(), action.name.as_str()),
         };
-        let _ = writeln!(text, "[actions.{}]", quoted(&name));
-        of_action(tool, action, &mut text)?;
+        let keys = of_action(tool, action)?;
+        // An action that the manifest does not name asks for nothing.
+        if !keys.is_empty() {
+            let _ = write!(text, "[actions.{}]\n{keys}", quoted(&name));
+        }
     }
     if text.len() > LONGEST {
         return Err(too_long());
@@ -39,9 +43,10 @@ fn too_long() -> String {
     format!("the descriptions of this tool, repeated for each action, have more than {LONGEST} bytes: shorten them, or make two tools")
 }
 
-fn of_action(tool: &Tool, action: &Action, text: &mut String) -> Result<(), String> {
+fn of_action(tool: &Tool, action: &Action) -> Result<String, String> {
+    let mut text = String::new();
     if !action.docs.is_empty() {
-        let _ = writeln!(text, "description = {}", quoted(&action.docs));
+        let _ = writeln!(text, "description = {}", quoted(&flowing(&action.docs)));
     }
     if !action.services.is_empty() {
         let services = action.services.iter().map(|(service, scopes)| format!("{} = {}", quoted(service), list(scopes)));
@@ -54,15 +59,15 @@ fn of_action(tool: &Tool, action: &Action, text: &mut String) -> Result<(), Stri
     for field in &action.parameters {
         parameters.field("", field)?;
     }
-    parameters.write("parameters", text);
+    parameters.write("parameters", &mut text);
     let mut returns = Paths::new(tool);
     returns.note("", &action.returns);
     returns.note("!", &action.errors);
     if let Some(result) = &action.result {
         returns.walk("", &result.kind)?;
     }
-    returns.write("returns", text);
-    Ok(())
+    returns.write("returns", &mut text);
+    Ok(text)
 }
 
 /// Descriptions by their path in a value.
@@ -81,7 +86,7 @@ impl<'t> Paths<'t> {
     fn note(&mut self, path: &str, text: &str) {
         if !text.is_empty() && !self.texts.contains_key(path) {
             self.bytes += path.len() + text.len();
-            self.texts.insert(path.to_owned(), text.to_owned());
+            self.texts.insert(path.to_owned(), flowing(text));
         }
     }
 

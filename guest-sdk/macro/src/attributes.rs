@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
-use proc_macro2::Span;
 use syn::Attribute;
 use syn::LitStr;
 use syn::Meta;
@@ -11,7 +10,6 @@ use syn::Token;
 use syn::parse::Parse;
 use syn::parse::ParseStream;
 use syn::punctuated::Punctuated;
-use syn::spanned::Spanned as _;
 
 use crate::mistakes::Mistakes;
 use crate::names::Name;
@@ -80,13 +78,9 @@ struct Pair {
 impl Parse for Pair {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
         let name: syn::Ident = input.parse()?;
-        input.parse::<Token![=]>().map_err(|error| {
-            syn::Error::new(error.span(), format!("`{name}` takes a text: write `{name} = \"…\"`"))
-        })?;
-        let value = input.parse().map_err(|error: syn::Error| {
-            syn::Error::new(error.span(), format!("`{name}` takes a text: write `{name} = \"…\"`"))
-        })?;
-        Ok(Self { name, value })
+        let pair = input.parse::<Token![=]>().and_then(|_| input.parse());
+        let wrong = |_| syn::Error::new(name.span(), format!("`{name}` takes a text: write `{name} = \"…\"`"));
+        pair.map_err(wrong).map(|value| Self { name, value })
     }
 }
 
@@ -121,8 +115,10 @@ pub(crate) fn take_reach(attributes: &mut Vec<Attribute>, module: Option<&LitStr
                 Ok(())
             })),
             _ => {
-                mistakes.take(known(&attribute));
-                attributes.push(attribute);
+                // What nobody knows is not left for the compiler to say again.
+                if let Some(()) = mistakes.some(known(&attribute)) {
+                    attributes.push(attribute);
+                }
             }
         }
     }
@@ -174,14 +170,13 @@ fn service_name(text: &LitStr) -> syn::Result<()> {
 /// The texts in the brackets of an attribute.
 fn texts(attribute: &Attribute, most: usize, example: &str) -> syn::Result<Vec<LitStr>> {
     let name = attribute.path().segments.last().map(|segment| segment.ident.to_string()).unwrap_or_default();
-    let wrong = |span: Span| Err(syn::Error::new(span, format!("write it as `#[{name}({example})]`")));
+    let wrong = || Err(syn::Error::new_spanned(attribute, format!("write it as `#[{name}({example})]`")));
     let Meta::List(list) = &attribute.meta else {
-        return wrong(attribute.span());
+        return wrong();
     };
     match list.parse_args_with(Punctuated::<LitStr, Token![,]>::parse_terminated) {
         Ok(texts) if (1..=most).contains(&texts.len()) => Ok(texts.into_iter().collect()),
-        Ok(_) => wrong(attribute.span()),
-        Err(error) => wrong(error.span()),
+        Ok(_) | Err(_) => wrong(),
     }
 }
 
@@ -197,7 +192,8 @@ pub(crate) fn refuse_reach(attributes: &mut Vec<Attribute>, why: &str, mistakes:
     attributes.retain(|attribute| match ours(attribute, &ON_ACTIONS) {
         None => true,
         Some(name) => {
-            mistakes.add(attribute.span(), format!("`#[{name}]` asks for an action, and {why}"));
+            let what = format!("`#[{name}]` asks for an action, and {why}");
+            mistakes.push(syn::Error::new_spanned(attribute, what));
             false
         }
     });
@@ -208,7 +204,7 @@ pub(crate) fn refuse_cfg(attributes: &[Attribute], mistakes: &mut Mistakes) {
     for attribute in attributes {
         if attribute.path().is_ident("cfg") || attribute.path().is_ident("cfg_attr") {
             let what = "what a tool exports cannot hang on `cfg`: put it on the whole module, or inside the function";
-            mistakes.add(attribute.span(), what.into());
+            mistakes.push(syn::Error::new_spanned(attribute, what));
         }
     }
 }
@@ -233,5 +229,5 @@ fn known(attribute: &Attribute) -> syn::Result<()> {
     let what = format!(
         "`{word}` is no attribute of an action: there are `scope`, `service`, `public` and Rust's own. Name another macro by its path, as in `#[crate_name::{word}]`"
     );
-    Err(syn::Error::new(attribute.path().span(), what))
+    Err(syn::Error::new_spanned(attribute.path(), what))
 }

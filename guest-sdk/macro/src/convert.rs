@@ -78,7 +78,7 @@ impl Maker<'_> {
             return from.clone();
         }
         let span = span.resolved_at(Span::mixed_site());
-        let v = Ident::new("v", Span::mixed_site());
+        let v = Ident::new("v", span);
         let inner = |of: &Type| self.turned(&quote!(#v), of, way, span);
         match kind {
             Type::List(of) => {
@@ -102,7 +102,7 @@ impl Maker<'_> {
                 })
             }
             Type::Tuple(parts) => {
-                let names: Vec<_> = (0..parts.len()).map(|index| format_ident!("v{}", index, span = Span::mixed_site())).collect();
+                let names: Vec<_> = (0..parts.len()).map(|index| format_ident!("v{}", index, span = span)).collect();
                 let turned = parts.iter().zip(&names).map(|(of, name)| self.turned(&quote!(#name), of, way, span));
                 quote_spanned!(span=> { let (#(#names,)*) = #from; (#(#turned,)*) })
             }

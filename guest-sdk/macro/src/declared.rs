@@ -34,11 +34,11 @@ impl Types<'_> {
         let (ident, generics, attributes) = match item {
             Item::Enum(item) => (&item.ident, &item.generics, &item.attrs),
             Item::Struct(item) => (&item.ident, &item.generics, &item.attrs),
-            other => return Err(syn::Error::new(other.span(), "only structs and enums can be handed over")),
+            other => return Err(syn::Error::new_spanned(other, "only structs and enums can be handed over")),
         };
         if !generics.params.is_empty() {
             let what = format!("`{name}` has parameters, and WIT has none: take them out of what is handed over");
-            return Err(syn::Error::new(generics.params.span(), what));
+            return Err(syn::Error::new_spanned(&generics.params, what));
         }
         if TAKEN.contains(&name) {
             return Err(syn::Error::new(ident.span(), format!("`{name}` is a name of Rust's own types: rename it")));
@@ -97,7 +97,7 @@ impl Types<'_> {
                     "the fields of `{}` have no names, which a caller needs: write `struct {} {{ name: Type }}`",
                     item.ident, item.ident
                 );
-                self.mistakes.add(fields.span(), what);
+                self.mistakes.push(syn::Error::new_spanned(fields, what));
                 return Shape::Record(Vec::new());
             }
         };
@@ -158,7 +158,7 @@ impl Types<'_> {
     fn payload(&mut self, variant: &syn::Variant, of: &Name, case: &Name) -> Payload {
         match &variant.fields {
             Fields::Named(fields) if fields.named.is_empty() => {
-                self.mistakes.add(fields.span(), "there is nothing in the braces: leave them out".to_owned());
+                self.mistakes.push(syn::Error::new_spanned(fields, "there is nothing in the braces: leave them out"));
                 Payload::None
             }
             Fields::Named(fields) => {
@@ -173,7 +173,7 @@ impl Types<'_> {
             Fields::Unnamed(fields) => {
                 let parts: Vec<_> = fields.unnamed.iter().filter_map(|field| self.typed(&field.ty)).collect();
                 if fields.unnamed.is_empty() {
-                    self.mistakes.add(fields.span(), "there is nothing in the brackets: leave them out".to_owned());
+                    self.mistakes.push(syn::Error::new_spanned(fields, "there is nothing in the brackets: leave them out"));
                 }
                 if parts.is_empty() { Payload::None } else { Payload::Parts(parts) }
             }

@@ -70,6 +70,26 @@ fn clean(line: &str) -> String {
     line.trim_end().chars().map(|c| if c == '\t' { ' ' } else if odd(c) { '\u{fffd}' } else { c }).collect()
 }
 
+/// Paragraphs as one line each: where the author's lines end says nothing to who reads the description elsewhere. Lists,
+/// headings, tables, quotes and code stay as they are.
+pub(crate) fn flowing(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut code = false;
+    let mut joins = false;
+    for line in text.lines() {
+        let fence = line.trim_start().starts_with("```");
+        let numbered = line.trim_start_matches(|c: char| c.is_ascii_digit()).starts_with(". ");
+        let own = code || fence || numbered || line.is_empty() || line.starts_with(['*', '-', '+', '#', '|', '>', ' ']);
+        if !out.is_empty() {
+            out.push(if joins && !own { ' ' } else { '\n' });
+        }
+        out.push_str(line);
+        code ^= fence;
+        joins = !code && !fence && !line.is_empty() && !line.starts_with(['#', '|']);
+    }
+    out
+}
+
 impl Docs {
     /// Takes the text on a function with these parameters apart. A list item that names none of them is ordinary text.
     pub(crate) fn of(text: &str, parameters: &[String]) -> Self {
@@ -175,6 +195,15 @@ mod tests {
         let long = "x".repeat(LONGEST + 1);
         let item: syn::ItemFn = parse_quote! { #[doc = #long] fn f() {} };
         assert!(text(&item.attrs).unwrap_err().to_string().contains("2001 bytes"));
+    }
+
+    #[test]
+    fn paragraphs_flow_and_everything_else_stays() {
+        let text = "One\ntwo.\n\nThree\nfour\n* five\nsix\n* seven\n1. eight\n# Nine\nten\n```\na\nb\n```\neleven";
+        assert_eq!(
+            flowing(text),
+            "One two.\n\nThree four\n* five six\n* seven\n1. eight\n# Nine\nten\n```\na\nb\n```\neleven"
+        );
     }
 
     #[test]

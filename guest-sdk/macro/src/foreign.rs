@@ -29,8 +29,9 @@ pub(crate) fn of_syntax(written: &Written) -> String {
     what.to_owned()
 }
 
-/// A type that no item of the module has the name of.
-pub(crate) fn by_name(name: &str) -> String {
+/// A type, by its path, that no item of the module has the name of.
+pub(crate) fn by_path(path: &str) -> String {
+    let name = path.rsplit("::").next().unwrap_or(path);
     let instead = match name {
         "BTreeMap" | "HashMap" | "IndexMap" => "use `Vec<(K, V)>`, or a struct if the keys are known",
         "BTreeSet" | "BinaryHeap" | "HashSet" | "LinkedList" | "VecDeque" => "use `Vec<T>`",
@@ -44,12 +45,11 @@ pub(crate) fn by_name(name: &str) -> String {
         "isize" => "use `i32` or `i64`",
         "str" => "use `String`",
         "usize" => "use `u32` or `u64`",
-        other => return elsewhere(other, other),
+        _ => {
+            return format!(
+                "`{path}` is not declared in this module, where its parts can be read: declare `struct {name}` or `enum {name}` here"
+            );
+        }
     };
     format!("`{name}` has no place in WIT: {instead}")
-}
-
-/// A type that is declared somewhere that the macro cannot see.
-pub(crate) fn elsewhere(path: &str, name: &str) -> String {
-    format!("`{path}` is not declared in this module, where its fields can be read: declare `struct {name}` or `enum {name}` here")
 }

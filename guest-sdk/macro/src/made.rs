@@ -13,7 +13,6 @@ use quote::quote_spanned;
 use syn::Item;
 use syn::ItemMod;
 use syn::parse_quote;
-use syn::spanned::Spanned as _;
 
 use crate::actions;
 use crate::attributes::Arguments;
@@ -30,7 +29,7 @@ pub(crate) fn made(arguments: TokenStream, item: TokenStream) -> TokenStream {
         Ok(Item::Mod(module)) => module,
         Ok(other) => {
             let what = "`tool` stands on a module, each `pub fn` of which becomes an action: `mod tool { … }`";
-            let error = syn::Error::new(other.span(), what).into_compile_error();
+            let error = syn::Error::new_spanned(&other, what).into_compile_error();
             return quote!(#error #other);
         }
         Err(error) => {
@@ -147,5 +146,5 @@ fn function(action: &Action, maker: &Maker<'_>) -> TokenStream {
 }
 
 #[cfg(test)]
-#[path = "tests.rs"]
+#[path = "../golden/tests.rs"]
 mod tests;

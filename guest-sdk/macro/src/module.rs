@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use proc_macro2::TokenStream;
+use quote::ToTokens;
 use syn::FnArg;
 use syn::Item;
 use syn::ItemFn;
@@ -33,7 +34,7 @@ use crate::types::Types;
 pub(crate) fn read(arguments: Arguments, module: &mut ItemMod, sdk: TokenStream) -> (Option<Tool>, Mistakes) {
     let mut mistakes = Mistakes::default();
     let Some((_, items)) = &mut module.content else {
-        mistakes.add(module.span(), "the macro sees this file alone: write the actions here, `mod tool { … }`".to_owned());
+        mistakes.push(syn::Error::new_spanned(&*module, "the macro sees this file alone: write the actions here, `mod tool { … }`"));
         return (None, mistakes);
     };
     let flags = declared::take_flags(items, &mut mistakes);
@@ -128,10 +129,9 @@ fn action(taken: Taken, types: &mut Types<'_>, distinct: &mut Distinct) -> syn::
     let names: Vec<_> = parameters.iter().flat_map(|field| [field.ident.unraw().to_string(), field.name.as_str().to_owned()]).collect();
     let docs = Docs::of(&text, &names);
     document(&mut parameters, docs.parameters, types);
-    if matches!(result, None | Some(Typed { kind: Type::Plain(..) | Type::List(_) | Type::Named(_) | Type::Option(_) | Type::Tuple(_), .. }))
-        && !docs.errors.is_empty()
-    {
-        types.mistakes.add(signature.ident.span(), "the docs have `# Errors`, and this action returns no `Result`".to_owned());
+    let fails = matches!(result, Some(Typed { kind: Type::Result(..), .. }));
+    if !fails && !docs.errors.is_empty() {
+        types.mistakes.add(signature.ident.span(), "the docs have a section `# Errors`, but this action returns no `Result`".to_owned());
     }
     Ok(Action {
         name,
@@ -161,22 +161,22 @@ fn document(parameters: &mut [Field], texts: BTreeMap<String, String>, types: &m
 
 /// What no action can be.
 fn form(signature: &syn::Signature) -> syn::Result<()> {
-    let wrong = |span, what: &str| Err(syn::Error::new(span, what));
+    let wrong = |at: &dyn ToTokens, what: &str| Err(syn::Error::new_spanned(at.to_token_stream(), what));
     if let Some(word) = &signature.asyncness {
-        return wrong(word.span(), "an action is no `async fn`: the host waits for each request, so leave `async` out");
+        return wrong(word, "an action cannot be `async`: the host waits for each request, so write a plain `fn`");
     }
     if let Some(word) = &signature.unsafety {
-        return wrong(word.span(), "an action is called by whoever may call the tool: it cannot be `unsafe`");
+        return wrong(word, "an action is called by whoever may call the tool: it cannot be `unsafe`");
     }
     if let Some(abi) = &signature.abi {
-        return wrong(abi.span(), "an action is an ordinary `pub fn`: how it is called is the macro's business");
+        return wrong(abi, "an action is an ordinary `pub fn`: how it is called is the macro's business");
     }
     if !signature.generics.params.is_empty() {
         let what = "an action has no type parameters and no lifetimes: its caller sends JSON, so name the types";
-        return wrong(signature.generics.params.span(), what);
+        return wrong(&signature.generics.params, what);
     }
     if let Some(dots) = &signature.variadic {
-        return wrong(dots.span(), "an action has a fixed list of parameters");
+        return wrong(dots, "an action has a fixed list of parameters");
     }
     Ok(())
 }
@@ -185,7 +185,7 @@ fn parameter(input: &FnArg, comments: &[syn::Attribute], types: &mut Types<'_>) 
     let typed = match input {
         FnArg::Receiver(receiver) => {
             let what = "an action has no `self`: a tool keeps nothing from one call to the next";
-            return Err(syn::Error::new(receiver.span(), what));
+            return Err(syn::Error::new_spanned(receiver, what));
         }
         FnArg::Typed(typed) => typed,
     };
@@ -193,7 +193,7 @@ fn parameter(input: &FnArg, comments: &[syn::Attribute], types: &mut Types<'_>) 
         Pat::Ident(pattern) if pattern.by_ref.is_none() && pattern.subpat.is_none() => pattern.ident.clone(),
         other => {
             let what = "a parameter needs a name, by which callers give it: take it apart inside the function";
-            return Err(syn::Error::new(other.span(), what));
+            return Err(syn::Error::new_spanned(other, what));
         }
     };
     let name = Name::of(&ident)?;

@@ -8,8 +8,8 @@ use syn::GenericArgument;
 use syn::Item;
 use syn::PathArguments;
 use syn::Type as Written;
+use syn::UseTree;
 use syn::ext::IdentExt as _;
-use syn::spanned::Spanned as _;
 
 use crate::foreign;
 use crate::mistakes::Mistakes;
@@ -45,6 +45,8 @@ pub(crate) struct Types<'a> {
     pub(crate) declared: Vec<Declared>,
     pub(crate) names: Distinct,
     pub(crate) mistakes: Mistakes,
+    /// Whether the module brings in a `Result` that is not the SDK's.
+    pub(crate) another_result: bool,
     /// The SDK's path.
     pub(crate) sdk: TokenStream,
     read: BTreeMap<String, usize>,
@@ -72,6 +74,7 @@ impl<'a> Types<'a> {
             declared: Vec::new(),
             names: Distinct::new("two types"),
             mistakes: Mistakes::default(),
+            another_result: items.iter().any(brings_a_result),
             sdk,
             read: BTreeMap::new(),
             standing_for: BTreeMap::new(),
@@ -85,7 +88,7 @@ impl<'a> Types<'a> {
     /// For what has no place in WIT, with what to write in its place.
     pub(crate) fn read(&mut self, written: &Written) -> syn::Result<Type> {
         if self.depth >= DEEPEST {
-            return Err(syn::Error::new(written.span(), format!("types are nested deeper than {DEEPEST} levels")));
+            return Err(syn::Error::new_spanned(written, format!("types are nested deeper than {DEEPEST} levels")));
         }
         self.depth += 1;
         let read = self.read_written(written);
@@ -112,7 +115,7 @@ impl<'a> Types<'a> {
             Written::Tuple(tuple) if !tuple.elems.is_empty() => {
                 Ok(Type::Tuple(tuple.elems.iter().map(|part| self.read(part)).collect::<syn::Result<_>>()?))
             }
-            other => Err(syn::Error::new(other.span(), foreign::of_syntax(other))),
+            other => Err(syn::Error::new_spanned(other, foreign::of_syntax(other))),
         }
     }
 
@@ -120,7 +123,7 @@ impl<'a> Types<'a> {
         let words: Vec<String> = path.segments.iter().map(|segment| segment.ident.unraw().to_string()).collect();
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let (Some(last), Some(name)) = (path.segments.last(), words.last().copied()) else {
-            return Err(syn::Error::new(path.span(), "this names no type"));
+            return Err(syn::Error::new_spanned(path, "this names no type"));
         };
         if let ([_], Some(known)) = (words.as_slice(), self.standing_for.get(name)) {
             return Ok(known.clone());
@@ -131,7 +134,7 @@ impl<'a> Types<'a> {
         }
         let of_library = matches!(words.as_slice(), [_] | ["std" | "core" | "alloc" | "hotcell" | "hotcell_sdk", ..]);
         if !of_library {
-            return Err(syn::Error::new(path.span(), foreign::elsewhere(&words.join("::"), name)));
+            return Err(syn::Error::new_spanned(path, foreign::by_path(&words.join("::"))));
         }
         self.builtin(name, last, path)
     }
@@ -139,7 +142,7 @@ impl<'a> Types<'a> {
     fn builtin(&mut self, name: &str, last: &syn::PathSegment, path: &syn::Path) -> syn::Result<Type> {
         let arguments = arguments(last);
         let wrong_number =
-            |form: &str| Err(syn::Error::new(path.span(), format!("`{name}` is written `{form}` in a signature")));
+            |form: &str| Err(syn::Error::new_spanned(path, format!("`{name}` is written `{form}` in a signature")));
         if let Some((rust, wit)) = PLAIN.iter().find(|(rust, _)| *rust == name) {
             return Ok(Type::Plain(rust, wit));
         }
@@ -147,6 +150,10 @@ impl<'a> Types<'a> {
             ("Option", [of]) => Ok(Type::Option(Box::new(self.read(of)?))),
             ("Option", _) => wrong_number("Option<T>"),
             ("Problem", []) => self.problem(path),
+            ("Result", [_]) if self.another_result => {
+                let what = "this module uses a `Result` of its own: write both types, as in `Result<T, String>`";
+                Err(syn::Error::new_spanned(path, what))
+            }
             ("Result", [ok]) => {
                 let problem = self.problem(path)?;
                 Ok(Type::Result(self.read_or_nothing(ok)?.map(Box::new), Some(Box::new(problem))))
@@ -158,7 +165,7 @@ impl<'a> Types<'a> {
             ("Result", _) => wrong_number("Result<T, E>"),
             ("Vec", [of]) => Ok(Type::List(Box::new(self.read(of)?))),
             ("Vec", _) => wrong_number("Vec<T>"),
-            _ => Err(syn::Error::new(path.span(), foreign::by_name(name))),
+            _ => Err(syn::Error::new_spanned(path, foreign::by_path(name))),
         }
     }
 
@@ -170,14 +177,14 @@ impl<'a> Types<'a> {
         }
         if !arguments.is_empty() || matches!(last.arguments, PathArguments::AngleBracketed(_)) {
             let what = format!("`{name}` has type parameters, and WIT has none: declare a type of its own for each use");
-            return Err(syn::Error::new(path.span(), what));
+            return Err(syn::Error::new_spanned(path, what));
         }
         if let Some(index) = self.read.get(name).copied() {
             if self.declared.get(index).is_some_and(|declared| matches!(declared.shape, Shape::Open)) {
                 let what = format!(
                     "`{name}` is a part of itself, and WIT has no recursive types: use a list of `{name}`s that name each other by an id, or JSON in a `String`"
                 );
-                return Err(syn::Error::new(path.span(), what));
+                return Err(syn::Error::new_spanned(path, what));
             }
             return Ok(Type::Named(index));
         }
@@ -200,11 +207,11 @@ impl<'a> Types<'a> {
         let mut standing_for = BTreeMap::new();
         for (index, parameter) in parameters.iter().enumerate() {
             let syn::GenericParam::Type(parameter) = parameter else {
-                return Err(syn::Error::new(parameter.span(), "WIT has neither lifetimes nor constants as parameters"));
+                return Err(syn::Error::new_spanned(parameter, "WIT has neither lifetimes nor constants as parameters"));
             };
             let argument = arguments.get(index).copied().or(parameter.default.as_ref());
             let Some(argument) = argument else {
-                return Err(syn::Error::new(path.span(), format!("`{}` lacks a type for `{}`", alias.ident, parameter.ident)));
+                return Err(syn::Error::new_spanned(path, format!("`{}` lacks a type for `{}`", alias.ident, parameter.ident)));
             };
             // `()` stands for itself only where a `Result` has it, which an alias passes on as it is.
             let read = self.read(argument)?;
@@ -229,4 +236,20 @@ fn arguments(segment: &syn::PathSegment) -> Vec<&Written> {
         }
         PathArguments::None | PathArguments::Parenthesized(_) => Vec::new(),
     }
+}
+
+/// Whether an item is `use something::Result`, which then hides the SDK's.
+fn brings_a_result(item: &Item) -> bool {
+    fn leaf(tree: &UseTree) -> bool {
+        match tree {
+            UseTree::Glob(_) => false,
+            UseTree::Group(group) => group.items.iter().any(leaf),
+            UseTree::Name(name) => name.ident == "Result",
+            UseTree::Path(path) => leaf(&path.tree),
+            UseTree::Rename(rename) => rename.rename == "Result",
+        }
+    }
+    let Item::Use(item) = item else { return false };
+    let of_sdk = |path: &syn::UsePath| path.ident == "hotcell" || path.ident == "hotcell_sdk";
+    leaf(&item.tree) && !matches!(&item.tree, UseTree::Path(path) if of_sdk(path))
 }
