@@ -93,13 +93,15 @@ fn hidden(tool: &Tool, section: &str, sdk: &TokenStream) -> TokenStream {
     let maker = Maker { tool, generated: generated.clone() };
     let (functions, turns) = (tool.actions.iter().map(|action| function(action, &maker)), maker.turns());
     let (wit, runtime) = (wit::world(tool), format!("{sdk}::__private::wit_bindgen::rt").replace(' ', ""));
+    let prefix = if tool.interface.is_none() { BARE } else { "" };
+    let after = tool.actions.iter().filter_map(|action| after(tool, action));
     let (section, length) = (Literal::byte_string(section.as_bytes()), section.len());
     quote! {
         #[doc(hidden)]
         #[allow(warnings, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction)]
         mod __hotcell {
             mod wit {
-                #sdk::__private::wit_bindgen::generate!({ inline: #wit, path: [], runtime_path: #runtime });
+                #sdk::__private::wit_bindgen::generate!({ inline: #wit, path: [], runtime_path: #runtime, export_prefix: #prefix });
             }
 
             // `hotcell build` reads it, puts it into the manifest and takes it out.
@@ -116,9 +118,34 @@ fn hidden(tool: &Tool, section: &str, sdk: &TokenStream) -> TokenStream {
 
             wit::export!(Tool with_types_in wit);
 
+            #(#after)*
+
             #turns
         }
     }
+}
+
+/// What core exports of bare functions are called by (Component Model, "canonical names of core modules"; wasip2's linkers
+/// know them). wit-bindgen's own older names are the bare ones, and then an action `read` would be found by the C library in
+/// place of its own `read`, and `memory` could not exist.
+const BARE: &str = "cm32p2||";
+
+/// The core export that frees what an action returned. wit-bindgen would give it its older name.
+fn after(tool: &Tool, action: &Action) -> Option<TokenStream> {
+    let owns = action.result.as_ref().is_some_and(|typed| tool.owns(&typed.kind));
+    if tool.interface.is_some() || !owns {
+        return None;
+    }
+    let name = format!("{BARE}{}_post", action.name.as_str());
+    let snake = action.name.plain_snake();
+    let (function, free) = (format_ident!("after_{snake}"), format_ident!("__post_return_{snake}"));
+    Some(quote! {
+        #[cfg(target_arch = "wasm32")]
+        #[unsafe(export_name = #name)]
+        unsafe extern "C" fn #function(returned: *mut u8) {
+            unsafe { wit::#free::<Tool>(returned) }
+        }
+    })
 }
 
 fn function(action: &Action, maker: &Maker<'_>) -> TokenStream {

@@ -102,6 +102,23 @@ pub(crate) enum Payload {
     Parts(Vec<Typed>),
 }
 
+impl Tool {
+    /// Whether a value of this type has memory of its own, which is freed after it was handed over.
+    pub(crate) fn owns(&self, kind: &Type) -> bool {
+        match kind {
+            Type::List(_) | Type::Plain("String", _) => true,
+            Type::Named(index) => {
+                let parts = self.types.get(*index).map(|declared| declared.shape.parts()).unwrap_or_default();
+                parts.iter().any(|part| self.owns(&part.kind))
+            }
+            Type::Option(of) => self.owns(of),
+            Type::Plain(..) => false,
+            Type::Result(ok, err) => [ok, err].into_iter().flatten().any(|part| self.owns(part)),
+            Type::Tuple(parts) => parts.iter().any(|part| self.owns(part)),
+        }
+    }
+}
+
 impl Type {
     /// Whether a value is the same in the author's types and in the generated ones: nothing in it was declared.
     pub(crate) fn is_same(&self) -> bool {

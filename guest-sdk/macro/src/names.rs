@@ -60,6 +60,11 @@ impl Name {
         Ident::new(&if keyword { format!("{snake}_") } else { snake }, self.span.resolved_at(Span::mixed_site()))
     }
 
+    /// As [`Name::snake`], as a part of a longer name.
+    pub(crate) fn plain_snake(&self) -> String {
+        self.text.to_snake_case()
+    }
+
     /// The type or case that wit-bindgen makes of it.
     pub(crate) fn camel(&self) -> Ident {
         Ident::new(&self.text.to_upper_camel_case(), self.span.resolved_at(Span::mixed_site()))
