@@ -55,7 +55,14 @@ pub(crate) fn read(arguments: Arguments, module: &mut ItemMod, sdk: TokenStream)
     }
     if arguments.interface.is_some() {
         for action in &actions {
-            mistakes.take(types.names.add(&action.name, &action.ident.to_string()));
+            if let Some(other) = types.names.taken(&action.name) {
+                let what = format!(
+                    "in an interface, types and actions share their names: `{other}` and `{}` both become `{}`",
+                    action.ident,
+                    action.name.as_str()
+                );
+                mistakes.add(action.ident.span(), what);
+            }
         }
     }
     let name = mistakes.some(Name::of(&module.ident));
