@@ -11,6 +11,9 @@ use hotcell_protocol::text::visible;
 use serde::Deserialize;
 use serde::Serialize;
 
+use super::texts;
+use super::texts::Texts;
+
 /// A manifest, `hotcell.toml`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -43,6 +46,12 @@ pub struct Ask {
     /// Requests to public origins, without a token: `GET https://api.example.com/v1/**`.
     #[serde(default)]
     pub public: BTreeSet<String>,
+    /// What parameters are, and parts of them, by path: `owner`, `filter.state`, `items[].id`.
+    #[serde(default, skip_serializing_if = "Texts::is_empty")]
+    pub parameters: Texts,
+    /// What the result is, and parts of it: `[].title`; the whole of it has the empty path.
+    #[serde(default, skip_serializing_if = "Texts::is_empty")]
+    pub returns: Texts,
 }
 
 impl Manifest {
@@ -81,8 +90,7 @@ impl Manifest {
                 "only \"wasi:sockets\" can be linked without effect",
             ));
         }
-        let texts = self.actions.values().map(|ask| &ask.description).chain([&self.description]);
-        for text in texts {
+        for text in self.actions.values().flat_map(Ask::texts).chain([&self.description]) {
             if text.len() > 2_000 {
                 return Err(bad(file, "a `description` has more than 2,000 bytes".into(), "shorten it"));
             }
@@ -96,7 +104,7 @@ impl Manifest {
     /// [`Code::BadConfig`] naming the action and those that exist.
     pub fn check_against(&self, description: &Description) -> Result<(), Refusal> {
         let Some(unknown) = self.actions.keys().find(|name| description.action(name).is_none()) else {
-            return Ok(());
+            return self.actions.iter().try_for_each(|(name, ask)| ask.check_texts(name, description));
         };
         let known: Vec<_> = description.actions.iter().map(|action| action.name.as_str()).collect();
         Err(bad(
@@ -104,6 +112,34 @@ impl Manifest {
             format!("`actions.{}` is not an export of the component", visible(unknown)),
             &format!("the component's actions are: {}", known.join(", ")),
         ))
+    }
+}
+
+impl Ask {
+    /// All that is said to people and models.
+    fn texts(&self) -> impl Iterator<Item = &String> {
+        [&self.description].into_iter().chain(self.parameters.values()).chain(self.returns.values())
+    }
+
+    /// Checks that what is explained is there.
+    fn check_texts(&self, name: &str, description: &Description) -> Result<(), Refusal> {
+        let Some(action) = description.action(name) else { return Ok(()) };
+        let known = texts::paths(action);
+        let tables = [("parameters", &self.parameters, &known.parameters), ("returns", &self.returns, &known.returns)];
+        for (table, texts, known) in tables {
+            if let Some(unknown) = texts.keys().find(|path| !known.contains(*path)) {
+                let some: Vec<_> = known.iter().take(20).map(|path| format!("`{path}`")).collect();
+                return Err(bad(
+                    "the manifest",
+                    format!("`actions.{}.{table}` explains `{}`, which is not there", visible(name), visible(unknown)),
+                    &match some.as_slice() {
+                        [] => "leave it out: there is nothing to explain".to_owned(),
+                        some => format!("what can be explained there: {}", some.join(", ")),
+                    },
+                ));
+            }
+        }
+        Ok(())
     }
 }
 
