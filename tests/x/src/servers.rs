@@ -12,6 +12,7 @@ use crate::run::logged;
 use crate::run::output;
 use crate::say;
 use crate::setup::Apt;
+use crate::wasi_sdk;
 
 /// The variable that tells the tests where the servers are; `none` if they were left out on purpose.
 pub(crate) const VARIABLE: &str = "HOTCELL_SERVERS";
@@ -32,14 +33,26 @@ const FAMILIES: [Family; 2] = [
     Family { name: "node", pins: &["node/package.json", "node/package-lock.json"], bring: node },
 ];
 
-/// Brings the servers that are missing. Takes a moment when they are there.
-pub(crate) fn bring() -> Done<PathBuf> {
+/// The folder of all of them, and the lock of whoever brings something.
+fn folder() -> Done<(PathBuf, std::fs::File)> {
     places::make_cache()?;
     let folder = places::cache().join("servers");
     io(std::fs::create_dir_all(&folder), &folder)?;
     let lock_path = folder.join("lock");
     let lock = io(std::fs::File::create(&lock_path), &lock_path)?;
     io(lock.lock(), &lock_path)?;
+    Ok((folder, lock))
+}
+
+/// Brings what tools in C are built with, and nothing else.
+pub(crate) fn bring_wasi_sdk() -> Done {
+    let (folder, _lock) = folder()?;
+    wasi_sdk::bring(&folder)
+}
+
+/// Brings the servers that are missing. Takes a moment when they are there.
+pub(crate) fn bring() -> Done<PathBuf> {
+    let (folder, _lock) = folder()?;
     for family in &FAMILIES {
         let (place, wanted) = (folder.join(family.name), pins(family)?);
         let mark = place.join(".brought");
@@ -57,6 +70,7 @@ pub(crate) fn bring() -> Done<PathBuf> {
         io(std::fs::write(&mark, &wanted), &mark)?;
     }
     secret_service(&folder)?;
+    wasi_sdk::bring(&folder)?;
     Ok(folder)
 }
 
