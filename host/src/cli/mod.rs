@@ -5,6 +5,7 @@ mod arguments;
 mod ask;
 mod audit;
 mod auth;
+mod author;
 mod call;
 mod doctor;
 mod explain;
@@ -12,6 +13,7 @@ mod install;
 mod keys;
 mod mcp;
 pub(crate) mod output;
+mod progress;
 mod serve;
 mod show;
 
@@ -67,6 +69,7 @@ impl Exit {
             | Code::BadComponent
             | Code::BadConfig
             | Code::BadRequest
+            | Code::BuildFailed
             | Code::UnknownAction
             | Code::UnknownTool => Self::BadInput,
             Code::StoreUnavailable => Self::Store,
@@ -92,6 +95,8 @@ pub async fn run(cli: Cli) -> ExitCode {
 async fn dispatch(command: Command) -> Result<Exit, Refusal> {
     let done = |()| Exit::Done;
     match command {
+        Command::New(args) => author::new(&args).map(done),
+        Command::Build(args) => author::build(&args).map(done),
         Command::Demo(args) => crate::demo::run(&args).await,
         Command::Install(args) => install(&host()?, &args).map(done),
         Command::List(args) => show::list(&host()?, &args).map(done),
