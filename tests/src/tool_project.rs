@@ -123,7 +123,8 @@ fn answer(seen: &Seen, token: &str) -> Vec<u8> {
     if seen.header("authorization") != [format!("Bearer {token}")] {
         return Raw::answer("401 Unauthorized", &headers, "{}");
     }
-    let issue = json!({"number": 1347, "title": "Found a bug", "state": "open", "html_url": "https://example.com/1347"});
+    let issue =
+        json!({"number": 1347, "title": "Found a bug", "state": "open", "html_url": "https://example.com/1347"});
     match path {
         "/echo" if seen.line().contains('?') => Raw::ok(seen.head.chars().rev().collect::<String>()),
         "/echo" => Raw::ok(&seen.head),

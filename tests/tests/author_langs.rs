@@ -53,7 +53,10 @@ const PYTHON: Language = Language {
     source: "src/tool.py",
     mistakes: [
         ("def hello(:\n    pass\n", "File \"src/tool.py\", line 1"),
-        ("import wit_world\nclass WitWorld(wit_world.WitWorld):\n    pass\n", "each function that wit/ exports needs a method"),
+        (
+            "import wit_world\nclass WitWorld(wit_world.WitWorld):\n    pass\n",
+            "each function that wit/ exports needs a method",
+        ),
         ("import requests\n", "packages that the component needs stand in requirements.txt"),
     ],
     types: ".hotcell/bindings/wit_world/__init__.py",
@@ -88,8 +91,12 @@ async fn from_nothing_to_a_call(language: Language) {
     let (called, again) = project.timed(&LIST);
     assert!(called.exits(0).says("1 found").stdout.contains("Found a bug"), "what it prints is in its log");
     assert_eq!(project.compiled(), compiled, "a call compiled");
-    assert_eq!(project.run(&with(&LIST, &["--arg", "state=closed", "--arg", "limit=3"])).exits(0).json()[0]["state"], "open");
-    let created = project.run(&["call", "tool", "create-issue", "--arg", "owner=a", "--arg", "repo=b", "--arg", "title=t"]);
+    assert_eq!(
+        project.run(&with(&LIST, &["--arg", "state=closed", "--arg", "limit=3"])).exits(0).json()[0]["state"],
+        "open"
+    );
+    let created =
+        project.run(&["call", "tool", "create-issue", "--arg", "owner=a", "--arg", "repo=b", "--arg", "title=t"]);
     assert_eq!(created.exits(0).json()["title"], "Found a bug");
     let missing = project.run(&["call", "tool", "list-issues", "--arg", "owner=a", "--arg", "repo=missing"]);
     assert!(missing.exits(1).stderr.contains("404"), "the tool's own error");
@@ -198,10 +205,16 @@ async fn a_mistake_in_javascript_or_python_is_shown_with_the_authors_own_line() 
             project.write(language.source, mistake);
             let failed = project.run(&["build"]);
             assert!(failed.code != 0 && failed.stderr.contains(shown), "{shown}: {}", failed.stderr);
-            assert!(!failed.stderr.contains("node_modules") && !failed.stderr.contains("backtrace"), "{}", failed.stderr);
+            assert!(
+                !failed.stderr.contains("node_modules") && !failed.stderr.contains("backtrace"),
+                "{}",
+                failed.stderr
+            );
         }
         std::fs::remove_file(project.folder().join(language.source)).unwrap();
-        project.run(&["build"]).says(&format!("there is no {}", if language.name == "js" { "src/tool.js" } else { "module src/tool.py" }));
+        project
+            .run(&["build"])
+            .says(&format!("there is no {}", if language.name == "js" { "src/tool.js" } else { "module src/tool.py" }));
         project.write(language.source, &whole);
         project.run(&["build"]).exits(0);
     }

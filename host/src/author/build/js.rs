@@ -6,11 +6,12 @@ use std::process::Command;
 
 use hotcell_protocol::Code;
 use hotcell_protocol::Refusal;
+use hotcell_protocol::World;
 use hotcell_protocol::limits;
 use serde_json::Value;
 
 use super::Made;
-use super::brought;
+use super::work;
 use crate::Manifest;
 use crate::author::project::Project;
 use crate::author::run;
@@ -37,7 +38,7 @@ pub(super) fn build(project: &Project, say: Say<'_>) -> Result<Made, Refusal> {
     let node = run::answer(Command::new("node").arg("--version"));
     require_node(node.as_deref())?;
     let package = package(project)?;
-    let wit = super::needed_wit(project)?;
+    let wit = work::wit(project)?;
     bring(project, say)?;
     let cli = project.path("node_modules").join(BUILDER);
     if !cli.is_file() {
@@ -54,7 +55,7 @@ pub(super) fn build(project: &Project, say: Say<'_>) -> Result<Made, Refusal> {
     }
     let source = project.build.source.as_deref().unwrap_or(SOURCE);
     check_syntax(project, source, say)?;
-    let made = super::work_file(project)?;
+    let made = work::made(project)?;
     let mut command = node_in(project, &cli);
     command.arg(source).arg("--wit").arg(&wit).arg("--out").arg(&made);
     if let Some(world) = &project.build.world {
@@ -74,13 +75,17 @@ pub(super) fn build(project: &Project, say: Say<'_>) -> Result<Made, Refusal> {
 /// Parts of the engine that stay out. A tool answers no requests; and without `wasi:http` in the manifest, `fetch` would be
 /// an import that Hotcell refuses.
 fn left_out(manifest: &Manifest) -> Vec<&'static str> {
-    let http = manifest.imports.iter().any(|import| import == "wasi:http");
+    let http = manifest.imports.contains(&World::WasiHttp);
     if http { vec!["fetch-event"] } else { vec!["fetch-event", "http"] }
 }
 
 fn require_node(version: Option<&str>) -> Result<(), Refusal> {
     let Some(version) = version.map(str::trim) else {
-        return Err(Refusal::new(Code::BuildFailed, "Node.js is not installed, which builds tools in JavaScript", INSTALL_NODE));
+        return Err(Refusal::new(
+            Code::BuildFailed,
+            "Node.js is not installed, which builds tools in JavaScript",
+            INSTALL_NODE,
+        ));
     };
     let major = version.trim_start_matches('v').split('.').next().and_then(|major| major.parse::<u32>().ok());
     if major.is_some_and(|major| major >= OLDEST_NODE) {
@@ -90,7 +95,9 @@ fn require_node(version: Option<&str>) -> Result<(), Refusal> {
 }
 
 fn package(project: &Project) -> Result<Value, Refusal> {
-    let bad = |what: String| Refusal::new(Code::BadConfig, what, "compare it with that of a new project: hotcell new NAME --lang js");
+    let bad = |what: String| {
+        Refusal::new(Code::BadConfig, what, "compare it with that of a new project: hotcell new NAME --lang js")
+    };
     let bytes = folders::read_file(&project.dir, "package.json", limits::MANIFEST_BYTES)?
         .ok_or_else(|| bad("there is no package.json, which says what builds the tool".into()))?;
     serde_json::from_slice(&bytes).map_err(|error| bad(format!("package.json is no JSON: {error}")))
@@ -98,7 +105,7 @@ fn package(project: &Project) -> Result<Value, Refusal> {
 
 /// Has npm bring what the project names, unless that is there.
 fn bring(project: &Project, say: Say<'_>) -> Result<(), Refusal> {
-    brought::once(project, "node_modules", &PINS, "", || {
+    work::once(project, "node_modules", &PINS, "", || {
         let locked = project.path("package-lock.json").is_file();
         say(Heard::Step("bringing what package.json names with npm (once)"));
         // No scripts: nothing that the builder needs has one, and a package that grows one is not to run it here.
@@ -205,9 +212,8 @@ mod tests {
 
     #[test]
     fn fetch_is_left_out_unless_the_manifest_asks_for_it() {
-        let manifest = |more: &str| {
-            Manifest::parse(&format!("name = \"a\"\nversion = \"1\"\n{more}"), "hotcell.toml").unwrap()
-        };
+        let manifest =
+            |more: &str| Manifest::parse(&format!("name = \"a\"\nversion = \"1\"\n{more}"), "hotcell.toml").unwrap();
         assert_eq!(left_out(&manifest("")), ["fetch-event", "http"]);
         assert_eq!(left_out(&manifest("imports = [\"wasi:http\"]\n")), ["fetch-event"]);
     }
@@ -237,7 +243,11 @@ mod tests {
                 "  export function listIssues() {};",
             ]
         );
-        assert_eq!(readable(&lines("something else"), "src/tool.js"), ["something else"], "what is not known is shown whole");
+        assert_eq!(
+            readable(&lines("something else"), "src/tool.js"),
+            ["something else"],
+            "what is not known is shown whole"
+        );
     }
 
     #[test]

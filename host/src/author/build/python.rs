@@ -9,14 +9,15 @@ use hotcell_protocol::Refusal;
 use hotcell_protocol::limits;
 
 use super::Made;
-use super::brought;
+use super::work;
 use crate::author::project::Project;
 use crate::author::run;
 use crate::author::run::Heard;
 use crate::author::run::Say;
 use crate::folders;
 
-const INSTALL_PYTHON: &str = "install Python 3.10 or later: https://www.python.org (Debian: apt-get install python3-venv)";
+const INSTALL_PYTHON: &str =
+    "install Python 3.10 or later: https://www.python.org (Debian: apt-get install python3-venv)";
 /// The oldest that the pinned packages are kept for. It runs the builder alone: the component has a Python of its own.
 const OLDEST: (u32, u32) = (3, 10);
 /// The Python inside of components that componentize-py 0.25 makes. Packages are chosen for it, and not for the builder's.
@@ -36,7 +37,7 @@ const BINDINGS: &str = ".hotcell/bindings";
 /// [`Code::BuildFailed`] if Python or the builder is missing, too old, or fails.
 pub(super) fn build(project: &Project, say: Say<'_>) -> Result<Made, Refusal> {
     let python = python()?;
-    let wit = super::needed_wit(project)?;
+    let wit = work::wit(project)?;
     let source = project.build.source.as_deref().unwrap_or(SOURCE);
     let (folder, module) = module(project, source)?;
     bring_builder(project, &python, say)?;
@@ -67,7 +68,7 @@ pub(super) fn build(project: &Project, say: Say<'_>) -> Result<Made, Refusal> {
     say(Heard::Step("writing types for editors into .hotcell/bindings"));
     folders::remove_folder_in(&project.dir, BINDINGS)?;
     run::builder(&mut componentize(&["bindings", BINDINGS]), INSTALL_PYTHON, &readable)?;
-    let made = super::work_file(project)?;
+    let made = work::made(project)?;
     let mut command = componentize(&["componentize", module, "--python-path", folder]);
     if has_packages {
         command.args(["--python-path", PACKAGES]);
@@ -100,7 +101,11 @@ fn python() -> Result<PathBuf, Refusal> {
         Some((PathBuf::from(name), String::from_utf8_lossy(&output.stdout).into_owned()))
     });
     let Some((name, said)) = found else {
-        return Err(Refusal::new(Code::BuildFailed, "Python is not installed, which builds tools in Python", INSTALL_PYTHON));
+        return Err(Refusal::new(
+            Code::BuildFailed,
+            "Python is not installed, which builds tools in Python",
+            INSTALL_PYTHON,
+        ));
     };
     require(&said)?;
     Ok(name)
@@ -111,7 +116,11 @@ fn require(said: &str) -> Result<(), Refusal> {
     let version = lines.next().unwrap_or("unknown");
     let number = version.split_once('.').and_then(|(major, minor)| Some((major.parse().ok()?, minor.parse().ok()?)));
     if number.is_none_or(|number: (u32, u32)| number < OLDEST) {
-        return Err(Refusal::new(Code::BuildFailed, format!("Python is too old: {version}, and 3.10 is needed"), INSTALL_PYTHON));
+        return Err(Refusal::new(
+            Code::BuildFailed,
+            format!("Python is too old: {version}, and 3.10 is needed"),
+            INSTALL_PYTHON,
+        ));
     }
     if lines.next() != Some("venv") {
         return Err(Refusal::new(
@@ -133,7 +142,7 @@ fn bring_builder(project: &Project, python: &Path, say: Say<'_>) -> Result<(), R
         ));
     }
     let version = run::answer(Command::new(python).arg("--version")).unwrap_or_default();
-    brought::once(project, VENV, &[BUILD_PINS], &version, || {
+    work::once(project, VENV, &[BUILD_PINS], &version, || {
         say(Heard::Step("bringing componentize-py with pip (once)"));
         folders::remove_folder_in(&project.dir, VENV)?;
         let mut venv = Command::new(python);
@@ -149,7 +158,7 @@ fn bring_packages(project: &Project, say: Say<'_>) -> Result<bool, Refusal> {
         folders::remove_folder_in(&project.dir, PACKAGES)?;
         return Ok(false);
     }
-    brought::once(project, PACKAGES, &[PINS], INSIDE, || {
+    work::once(project, PACKAGES, &[PINS], INSIDE, || {
         say(Heard::Step("bringing what requirements.txt names with pip (once)"));
         folders::remove_folder_in(&project.dir, PACKAGES)?;
         let mut pip = pip(project);
@@ -199,9 +208,15 @@ fn readable(lines: &[String], folder: &str) -> Vec<String> {
 
 /// What an author is told where Python's own words do not say what to do.
 const ADVICE: [(&str, &str); 3] = [
-    ("' has no attribute '", "the module needs a class of that name, with a method for each function that wit/ exports"),
+    (
+        "' has no attribute '",
+        "the module needs a class of that name, with a method for each function that wit/ exports",
+    ),
     ("Can't instantiate abstract class", "each function that wit/ exports needs a method: see .hotcell/bindings"),
-    ("No module named", "packages that the component needs stand in requirements.txt, pure Python, pinned with digests"),
+    (
+        "No module named",
+        "packages that the component needs stand in requirements.txt, pure Python, pinned with digests",
+    ),
 ];
 
 #[cfg(test)]
@@ -229,13 +244,19 @@ mod tests {
             \x20   sys.exit(script())\n             ^^^^^^^^\n\
             AssertionError:   File \"/0/tool.py\", line 4\n    return \"x\" +\n                ^\n\
             SyntaxError: invalid syntax\n\n\nCaused by:\n    SyntaxError: invalid syntax (tool.py, line 4)\n";
-        let expected = ["  File \"src/tool.py\", line 4", "    return \"x\" +", "                ^", "SyntaxError: invalid syntax"];
+        let expected = [
+            "  File \"src/tool.py\", line 4",
+            "    return \"x\" +",
+            "                ^",
+            "SyntaxError: invalid syntax",
+        ];
         assert_eq!(shown(syntax), expected);
         let import = "AssertionError: Traceback (most recent call last):\n  File \"/0/tool.py\", line 2, in <module>\n\
             \x20   import nothing_here\nModuleNotFoundError: No module named 'nothing_here'\n\n\nCaused by:\n";
         let import = shown(import);
         assert!(import[1].contains("src/tool.py\", line 2") && import[4].contains("requirements.txt"), "{import:?}");
-        let class = shown("AssertionError: AttributeError: module 'tool' has no attribute 'WitWorld'\n\n\nCaused by:\n");
+        let class =
+            shown("AssertionError: AttributeError: module 'tool' has no attribute 'WitWorld'\n\n\nCaused by:\n");
         assert_eq!(class[0], "AttributeError: module 'tool' has no attribute 'WitWorld'");
         assert!(class[1].contains("needs a class"), "{class:?}");
         assert_eq!(shown("something else"), ["something else"], "what is not known is shown whole");

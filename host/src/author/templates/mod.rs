@@ -1,6 +1,8 @@
 //! What `hotcell new` writes: whole small projects, in the binary as text. `{{name}}` in them is the tool's name.
 
 mod c;
+mod js;
+mod python;
 mod rust;
 
 use clap::ValueEnum;
@@ -30,7 +32,8 @@ pub(super) fn files(lang: Lang, kind: Kind) -> Option<Files> {
     match lang {
         Lang::C => Some(c::files(kind)),
         Lang::Rust => Some(rust::files(kind)),
-        Lang::Js | Lang::Python => None,
+        Lang::Js => Some(js::files(kind)),
+        Lang::Python => Some(python::files(kind)),
     }
 }
 
