@@ -22,6 +22,7 @@ use hotcell_protocol::Refusal;
 pub(crate) use named::make_folder_in;
 pub(crate) use named::make_named_folder;
 pub(crate) use named::named_folder;
+pub(crate) use named::remove_folder_in;
 pub(crate) use named::replace_open_file;
 use zeroize::Zeroizing;
 

@@ -66,7 +66,8 @@ impl Manifest {
     /// # Errors
     /// As [`Manifest::parse`].
     pub(crate) fn of_table(table: Spanned<DeTable<'_>>, text: &str, file: &str) -> Result<Self, Refusal> {
-        let manifest = Self::deserialize(Deserializer::from(table)).map_err(|error| toml_mistake(text, file, &error))?;
+        let manifest =
+            Self::deserialize(Deserializer::from(table)).map_err(|error| toml_mistake(text, file, &error))?;
         manifest.check(file)?;
         Ok(manifest)
     }

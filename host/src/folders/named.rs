@@ -35,6 +35,17 @@ pub(crate) fn make_folder_in(dir: &Dir, path: &str) -> Result<Dir, Refusal> {
     dir.create_dir_all(path).and_then(|()| dir.open_dir(path)).map_err(|error| unusable(path, &error))
 }
 
+/// Takes a folder below such a one away, if it is there.
+///
+/// # Errors
+/// [`Code::BadConfig`] if it cannot be.
+pub(crate) fn remove_folder_in(dir: &Dir, path: &str) -> Result<(), Refusal> {
+    match dir.remove_dir_all(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(unusable(path, &error)),
+        _ => Ok(()),
+    }
+}
+
 /// Replaces a file in one step, with the modes that the person's other files get. No sync: it can be built again.
 ///
 /// # Errors

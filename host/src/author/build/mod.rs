@@ -3,16 +3,18 @@
 mod c;
 mod clang;
 mod docs;
+mod js;
 mod parts;
+mod python;
 mod rust;
 mod wit;
+mod work;
 
 use std::path::PathBuf;
 use std::time::Duration;
 use std::time::Instant;
 
 use clap::ValueEnum;
-use hotcell_protocol::Code;
 use hotcell_protocol::Description;
 use hotcell_protocol::Refusal;
 
@@ -63,14 +65,9 @@ pub(crate) fn build(project: &Project, profile: Profile, say: Say<'_>) -> Result
     let started = Instant::now();
     let made = match project.build.lang {
         Lang::C => c::build(project, profile, say)?,
+        Lang::Js => js::build(project, say)?,
+        Lang::Python => python::build(project, say)?,
         Lang::Rust => rust::build(project, profile, say)?,
-        lang => {
-            return Err(Refusal::new(
-                Code::BuildFailed,
-                format!("this version of hotcell does not build {}", lang.as_str()),
-                "use rust or c",
-            ));
-        }
     };
     say(Heard::Step("packing"));
     hotcell_sandbox::require_component(&made.component)?;

@@ -41,10 +41,16 @@ pub(super) fn read(folder: &Path, world: Option<&str>) -> Result<(Resolve, World
     };
     let mut resolve = Resolve::default();
     let (package, _) = resolve.push_dir(folder).map_err(|error| {
-        mistake(format!("the WIT files in {} cannot be read: {error:#}", folder.display()), "correct them, then build again")
+        mistake(
+            format!("the WIT files in {} cannot be read: {error:#}", folder.display()),
+            "correct them; what a world includes of other packages stands in its folder deps",
+        )
     })?;
     let world = resolve.select_world(&[package], world).map_err(|error| {
-        mistake(format!("no world can be chosen in {}: {error:#}", folder.display()), "name it in hotcell.toml: [build], world = \"NAME\"")
+        mistake(
+            format!("no world can be chosen in {}: {error:#}", folder.display()),
+            "name it in hotcell.toml: [build], world = \"NAME\"",
+        )
     })?;
     Ok((resolve, world))
 }
@@ -63,7 +69,9 @@ pub(super) fn docs(resolve: &Resolve, world: WorldId) -> BTreeMap<(Option<String
                     WorldKey::Name(name) => name.clone(),
                     WorldKey::Interface(id) => resolve.id_of(*id).unwrap_or_default(),
                 };
-                for function in resolve.interfaces.get(*id).into_iter().flat_map(|interface| interface.functions.values()) {
+                for function in
+                    resolve.interfaces.get(*id).into_iter().flat_map(|interface| interface.functions.values())
+                {
                     found.insert((Some(name.clone()), function.name.clone()), of(resolve, function));
                 }
             }
@@ -136,12 +144,19 @@ impl<'a> Walk<'a> {
         let depth = depth + 1;
         self.say(path, &definition.docs);
         match &definition.kind {
-            TypeDefKind::Enum(kind) => kind.cases.iter().for_each(|case| self.part(path, &case.name, &case.docs, None, depth)),
-            TypeDefKind::Flags(kind) => kind.flags.iter().for_each(|flag| self.part(path, &flag.name, &flag.docs, None, depth)),
+            TypeDefKind::Enum(kind) => {
+                kind.cases.iter().for_each(|case| self.part(path, &case.name, &case.docs, None, depth))
+            }
+            TypeDefKind::Flags(kind) => {
+                kind.flags.iter().for_each(|flag| self.part(path, &flag.name, &flag.docs, None, depth))
+            }
             TypeDefKind::List(item) => self.below(item, &format!("{path}[]"), depth),
             TypeDefKind::Option(inner) | TypeDefKind::Type(inner) => self.below(inner, path, depth),
             TypeDefKind::Record(record) => {
-                record.fields.iter().for_each(|field| self.part(path, &field.name, &field.docs, Some(&field.ty), depth));
+                record
+                    .fields
+                    .iter()
+                    .for_each(|field| self.part(path, &field.name, &field.docs, Some(&field.ty), depth));
             }
             TypeDefKind::Result(result) => {
                 result.ok.iter().for_each(|kind| self.below(kind, &step(path, "ok"), depth));

@@ -90,11 +90,20 @@ fn since(before: &Package, old: &Description, now: &Package, new: &Description) 
     let announced = is_announced(earlier, later);
     for change in compare::changes(old, new) {
         let (weight, rule, repair) = match (change.breaks, announced) {
-            (true, false) => (Weight::Error, "breaking", "keep what was there; or announce it by a version that breaks (1.2.3 to 2.0.0, 0.1.2 to 0.2.0)"),
+            (true, false) => (
+                Weight::Error,
+                "breaking",
+                "keep what was there; or announce it by a version that breaks (1.2.3 to 2.0.0, 0.1.2 to 0.2.0)",
+            ),
             (true, true) => (Weight::Warning, "breaking", "the new version announces it; tell those who call it"),
             (false, _) => (Weight::Warning, "callers", "tell those who call it"),
         };
-        found.push(Finding::new(weight, rule, format!("{} (since {})", change.what_and_where(), visible(earlier)), repair));
+        found.push(Finding::new(
+            weight,
+            rule,
+            format!("{} (since {})", change.what_and_where(), visible(earlier)),
+            repair,
+        ));
     }
     let granted = |package: &Package| Granted::all_of(&package.manifest, package.digest, jiff::Timestamp::UNIX_EPOCH);
     for more in granted(now).beyond(&granted(before)) {

@@ -29,9 +29,7 @@ pub(super) fn services(manifest: &Manifest, text: Option<&str>) -> Vec<Finding> 
         Err(refusal) => return vec![Finding::refused("service-toml", refusal)],
     };
     for (action, ask) in &manifest.actions {
-        if let Err(refusal) =
-            crate::call::grant(&manifest.name, Digest::of(b""), action, &ask.services, &ask.public)
-        {
+        if let Err(refusal) = crate::call::grant(&manifest.name, Digest::of(b""), action, &ask.services, &ask.public) {
             found.push(Finding::refused("public-rule", refusal));
         }
         for (service, scopes) in &ask.services {
@@ -39,7 +37,10 @@ pub(super) fn services(manifest: &Manifest, text: Option<&str>) -> Vec<Finding> 
                 found.push(Finding::new(
                     Weight::Warning,
                     "service",
-                    format!("{action} asks for the service `{}`, which neither service.toml nor a preset describes", visible(service)),
+                    format!(
+                        "{action} asks for the service `{}`, which neither service.toml nor a preset describes",
+                        visible(service)
+                    ),
                     "describe it in service.toml, for whoever operates it: [service.NAME] with origins and scopes",
                 ));
                 continue;
@@ -49,7 +50,10 @@ pub(super) fn services(manifest: &Manifest, text: Option<&str>) -> Vec<Finding> 
                 found.push(Finding::new(
                     Weight::Error,
                     "scope",
-                    format!("{action} asks for the scope `{}` of {service}, which has none of this name", visible(scope)),
+                    format!(
+                        "{action} asks for the scope `{}` of {service}, which has none of this name",
+                        visible(scope)
+                    ),
                     format!("its scopes are: {}", has.join(", ")),
                 ));
             }
@@ -157,7 +161,9 @@ fn long_names(fields: &[Field]) -> Vec<String> {
                 Type::Record(inner) => fields.extend(inner),
                 Type::Tuple(inner) => kinds.extend(inner),
                 Type::Variant(cases) => {
-                    found.extend(cases.iter().filter(|case| case.name.len() > PARAMETER_NAME).map(|case| case.name.clone()));
+                    found.extend(
+                        cases.iter().filter(|case| case.name.len() > PARAMETER_NAME).map(|case| case.name.clone()),
+                    );
                     kinds.extend(cases.iter().filter_map(|case| case.kind.as_ref()));
                 }
                 Type::Result { ok, err } => kinds.extend(ok.iter().chain(err).map(|inner| &**inner)),
