@@ -28,6 +28,7 @@
     )
 )]
 
+mod author;
 mod call;
 mod catalog;
 pub mod cli;

@@ -26,6 +26,7 @@ pub use grants::GrantedAction;
 use index::Index;
 pub use manifest::Ask;
 pub use manifest::Manifest;
+pub(crate) use manifest::is_name;
 pub(crate) use manifest::place;
 pub(crate) use manifest::toml_mistake;
 pub use pack::embedded;
