@@ -11,6 +11,7 @@
 //! network. What it runs is the author's own compiler on the author's own code, as the author.
 
 mod build;
+mod check;
 mod name;
 mod new;
 mod project;
@@ -20,6 +21,9 @@ mod templates;
 pub(crate) use build::Built;
 pub(crate) use build::Profile;
 pub(crate) use build::build;
+pub(crate) use check::Finding;
+pub(crate) use check::Weight;
+pub(crate) use check::check;
 pub(crate) use new::Created;
 pub(crate) use new::create;
 pub(crate) use project::Lang;

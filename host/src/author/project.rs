@@ -23,6 +23,9 @@ use crate::folders;
 pub(crate) const FILE: &str = "hotcell.toml";
 /// The sub-folder that built components go to.
 const DIST: &str = "dist";
+/// The operator's side of what the tool asks for.
+const SERVICES: &str = "service.toml";
+const SERVICES_BYTES: usize = 1024 * 1024;
 
 /// A language that tools are written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
@@ -137,6 +140,48 @@ impl Project {
     pub(crate) fn put(&self, component: &[u8]) -> Result<(), Refusal> {
         let dist = folders::make_folder_in(&self.dir, DIST)?;
         folders::replace_open_file(&dist, &self.dist_name(), component)
+    }
+
+    /// The component as it was built last.
+    ///
+    /// # Errors
+    /// [`Code::BadConfig`] where nothing was built yet.
+    pub(crate) fn built(&self) -> Result<Vec<u8>, Refusal> {
+        if !self.dist_file().is_file() {
+            return Err(Refusal::new(
+                Code::BadConfig,
+                format!("{DIST}/{} is not built yet", self.dist_name()),
+                "build it first: hotcell build",
+            ));
+        }
+        folders::read_named_file(&self.dist_file(), limits::COMPONENT_BYTES)
+    }
+
+    /// The operator's side of the services, `service.toml`, where the project has it.
+    ///
+    /// # Errors
+    /// [`Code::BadConfig`] if it cannot be read.
+    pub(crate) fn services(&self) -> Result<Option<String>, Refusal> {
+        let Some(bytes) = folders::read_file(&self.dir, SERVICES, SERVICES_BYTES)? else { return Ok(None) };
+        let text = String::from_utf8(bytes);
+        text.map(Some).map_err(|_| Refusal::new(Code::BadConfig, format!("{SERVICES} is not UTF-8"), "save it as UTF-8"))
+    }
+
+    /// A file that was changed after the last build, if one was: then what is built is not what stands there.
+    pub(crate) fn changed_since_built(&self) -> Option<PathBuf> {
+        let built = self.dist_file().metadata().ok()?.modified().ok()?;
+        let wit = self.build.wit.as_deref().unwrap_or("wit");
+        let source = self.build.source.as_deref().unwrap_or("src");
+        let mut places: Vec<PathBuf> = [FILE, wit, source].map(|path| self.path(path)).into();
+        while let Some(place) = places.pop() {
+            let Ok(metadata) = place.symlink_metadata() else { continue };
+            if metadata.is_dir() {
+                places.extend(place.read_dir().into_iter().flatten().flatten().map(|entry| entry.path()));
+            } else if metadata.modified().is_ok_and(|changed| changed > built) {
+                return Some(place.strip_prefix(&self.folder).unwrap_or(&place).to_owned());
+            }
+        }
+        None
     }
 
     fn dist_name(&self) -> String {

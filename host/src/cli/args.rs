@@ -22,6 +22,7 @@ pub use auth::AuthStatus;
 pub use auth::KeyChoice;
 pub use auth::StoreKind;
 pub use author::Build;
+pub use author::Check;
 pub use author::New;
 pub use serve::Mcp;
 pub use serve::McpAdd;
@@ -80,6 +81,8 @@ pub enum Command {
     New(New),
     /// Build a tool: the language's own builder, then the manifest and what is said of the actions packed in
     Build(Build),
+    /// Check a tool as it was built: what would be refused, what agents would stumble over, what changed
+    Check(Check),
     /// Show all of it on a loopback server, in a folder of its own that is removed at the end
     Demo(Demo),
     /// Show what a tool asks for, ask, and record the grant

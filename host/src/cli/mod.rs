@@ -7,6 +7,7 @@ mod audit;
 mod auth;
 mod author;
 mod call;
+mod check;
 mod doctor;
 mod explain;
 mod install;
@@ -97,6 +98,7 @@ async fn dispatch(command: Command) -> Result<Exit, Refusal> {
     match command {
         Command::New(args) => author::new(&args).map(done),
         Command::Build(args) => author::build(&args).map(done),
+        Command::Check(args) => check::check(&args),
         Command::Demo(args) => crate::demo::run(&args).await,
         Command::Install(args) => install(&host()?, &args).map(done),
         Command::List(args) => show::list(&host()?, &args).map(done),

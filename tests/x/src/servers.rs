@@ -13,6 +13,7 @@ use crate::run::logged;
 use crate::run::output;
 use crate::say;
 use crate::setup::Apt;
+use crate::wasi_sdk;
 
 /// The variable that tells the tests where the servers are; `none` if they were left out on purpose.
 pub(crate) const VARIABLE: &str = "HOTCELL_SERVERS";
@@ -35,6 +36,7 @@ const FAMILIES: [Family; 4] = [
     Family { name: "node-tools", pins: &NODE_TOOLS, bring: node_tools },
 ];
 
+<<<<<<< HEAD
 const NODE: [&str; 2] = ["tests/servers/node/package.json", "tests/servers/node/package-lock.json"];
 /// What `hotcell build` brings into a tool's project, as the templates pin it.
 const NODE_TOOLS: [&str; 2] = ["host/templates/js/package.json", "host/templates/js/package-lock.json"];
@@ -44,12 +46,28 @@ const PYTHON_TOOLS: [&str; 2] =
 
 /// Brings the servers that are missing. Takes a moment when they are there.
 pub(crate) fn bring() -> Done<PathBuf> {
+=======
+/// The folder of all of them, and the lock of whoever brings something.
+fn folder() -> Done<(PathBuf, std::fs::File)> {
+>>>>>>> wt-author
     places::make_cache()?;
     let folder = places::cache().join("servers");
     io(std::fs::create_dir_all(&folder), &folder)?;
     let lock_path = folder.join("lock");
     let lock = io(std::fs::File::create(&lock_path), &lock_path)?;
     io(lock.lock(), &lock_path)?;
+    Ok((folder, lock))
+}
+
+/// Brings what tools in C are built with, and nothing else.
+pub(crate) fn bring_wasi_sdk() -> Done {
+    let (folder, _lock) = folder()?;
+    wasi_sdk::bring(&folder)
+}
+
+/// Brings the servers that are missing. Takes a moment when they are there.
+pub(crate) fn bring() -> Done<PathBuf> {
+    let (folder, _lock) = folder()?;
     for family in &FAMILIES {
         let (place, wanted) = (folder.join(family.name), pins(family)?);
         let mark = place.join(".brought");
@@ -67,6 +85,7 @@ pub(crate) fn bring() -> Done<PathBuf> {
         io(std::fs::write(&mark, &wanted), &mark)?;
     }
     secret_service(&folder)?;
+    wasi_sdk::bring(&folder)?;
     Ok(folder)
 }
 

@@ -3,19 +3,45 @@
 use super::Files;
 use super::Kind;
 
+/// A file of the repository, at its place below `sdk`.
+macro_rules! sdk {
+    ($path:literal) => {
+        (concat!("sdk/", $path), include_str!(concat!("../../../../", $path)))
+    };
+}
+
 /// The SDK as a project has it: `sdk/guest-sdk` and, where it looks for them, the WIT files.
-const SDK: [(&str, &str); 11] = [
-    ("sdk/guest-sdk/Cargo.toml", include_str!("../../../../guest-sdk/Cargo.toml")),
-    ("sdk/guest-sdk/src/bindings.rs", include_str!("../../../../guest-sdk/src/bindings.rs")),
-    ("sdk/guest-sdk/src/encode.rs", include_str!("../../../../guest-sdk/src/encode.rs")),
-    ("sdk/guest-sdk/src/http.rs", include_str!("../../../../guest-sdk/src/http.rs")),
-    ("sdk/guest-sdk/src/lib.rs", include_str!("../../../../guest-sdk/src/lib.rs")),
-    ("sdk/guest-sdk/src/log.rs", include_str!("../../../../guest-sdk/src/log.rs")),
-    ("sdk/guest-sdk/src/progress.rs", include_str!("../../../../guest-sdk/src/progress.rs")),
-    ("sdk/wit/http.wit", include_str!("../../../../wit/http.wit")),
-    ("sdk/wit/log.wit", include_str!("../../../../wit/log.wit")),
-    ("sdk/wit/progress.wit", include_str!("../../../../wit/progress.wit")),
-    ("sdk/wit/world.wit", include_str!("../../../../wit/world.wit")),
+const SDK: [(&str, &str); 30] = [
+    sdk!("guest-sdk/Cargo.toml"),
+    sdk!("guest-sdk/macro/Cargo.toml"),
+    sdk!("guest-sdk/macro/src/actions.rs"),
+    sdk!("guest-sdk/macro/src/attributes.rs"),
+    sdk!("guest-sdk/macro/src/convert.rs"),
+    sdk!("guest-sdk/macro/src/declared.rs"),
+    sdk!("guest-sdk/macro/src/docs.rs"),
+    sdk!("guest-sdk/macro/src/foreign.rs"),
+    sdk!("guest-sdk/macro/src/lib.rs"),
+    sdk!("guest-sdk/macro/src/made.rs"),
+    sdk!("guest-sdk/macro/src/mistakes.rs"),
+    sdk!("guest-sdk/macro/src/model.rs"),
+    sdk!("guest-sdk/macro/src/module.rs"),
+    sdk!("guest-sdk/macro/src/names.rs"),
+    sdk!("guest-sdk/macro/src/public.rs"),
+    sdk!("guest-sdk/macro/src/types.rs"),
+    sdk!("guest-sdk/macro/src/wit.rs"),
+    sdk!("guest-sdk/src/bindings.rs"),
+    sdk!("guest-sdk/src/encode.rs"),
+    sdk!("guest-sdk/src/http/mod.rs"),
+    sdk!("guest-sdk/src/http/request.rs"),
+    sdk!("guest-sdk/src/http/response.rs"),
+    sdk!("guest-sdk/src/lib.rs"),
+    sdk!("guest-sdk/src/log.rs"),
+    sdk!("guest-sdk/src/problem.rs"),
+    sdk!("guest-sdk/src/progress.rs"),
+    sdk!("wit/http.wit"),
+    sdk!("wit/log.wit"),
+    sdk!("wit/progress.wit"),
+    sdk!("wit/world.wit"),
 ];
 
 const COMMON: [(&str, &str); 2] = [
@@ -23,19 +49,17 @@ const COMMON: [(&str, &str); 2] = [
     ("Cargo.toml", include_str!("../../../templates/rust/cargo.toml")),
 ];
 
-const API: [(&str, &str); 5] = [
+const API: [(&str, &str); 4] = [
     ("README.md", include_str!("../../../templates/rust/api/README.md")),
     ("hotcell.toml", include_str!("../../../templates/rust/api/hotcell.toml")),
     ("service.toml", include_str!("../../../templates/service.toml")),
     ("src/lib.rs", include_str!("../../../templates/rust/api/lib.rs")),
-    ("wit/world.wit", include_str!("../../../templates/rust/api/world.wit")),
 ];
 
-const BLANK: [(&str, &str); 4] = [
+const BLANK: [(&str, &str); 3] = [
     ("README.md", include_str!("../../../templates/rust/blank/README.md")),
     ("hotcell.toml", include_str!("../../../templates/rust/blank/hotcell.toml")),
     ("src/lib.rs", include_str!("../../../templates/rust/blank/lib.rs")),
-    ("wit/world.wit", include_str!("../../../templates/rust/blank/world.wit")),
 ];
 
 pub(super) fn files(kind: Kind) -> Files {
@@ -58,7 +82,7 @@ mod tests {
         for entry in std::fs::read_dir(folder).unwrap().flatten() {
             let name = entry.file_name().into_string().unwrap();
             if entry.path().is_dir() {
-                if !["target", "tests"].contains(&name.as_str()) {
+                if !["golden", "target"].contains(&name.as_str()) {
                     below(&entry.path(), &format!("{prefix}/{name}"), into);
                 }
             } else if name != "Cargo.lock" {

@@ -1,4 +1,4 @@
-//! The words of the author's commands: `hotcell new`, `build`.
+//! The words of the author's commands: `hotcell new`, `build`, `check`.
 
 use std::path::PathBuf;
 
@@ -36,6 +36,21 @@ pub struct Build {
     /// Code that is quicker to compile, and larger
     #[arg(long, overrides_with = "release")]
     pub debug: bool,
+    /// Print JSON on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `hotcell check`
+#[derive(Debug, Args)]
+#[command(after_help = "Exit codes: 0 nothing must be repaired (warnings are listed), 6 something must")]
+pub struct Check {
+    /// The project's folder, or a component (.wasm). Default: the nearest project, from here upwards
+    #[arg(value_name = "DIR|FILE")]
+    pub target: Option<PathBuf>,
+    /// The version to compare with. Default: the installed tool of the same name
+    #[arg(long, value_name = "FILE")]
+    pub against: Option<PathBuf>,
     /// Print JSON on standard output
     #[arg(long)]
     pub json: bool,

@@ -1,55 +1,64 @@
 //! Lists and creates issues of a GitHub repository. There is no token in here: the host adds it where a person granted it.
 
-use hotcell_sdk::http;
-use serde::Deserialize;
-use serde_json::json;
+/// Each `pub fn` is an action. Comments are what people and agents read.
+#[hotcell::tool(service = "github")]
+mod tool {
+    use hotcell::http;
+    use hotcell::json;
 
-wit_bindgen::generate!({ path: "wit" });
-
-struct Tool;
-export!(Tool);
-
-/// An issue as GitHub writes it.
-#[derive(Deserialize)]
-struct Found {
-    number: u64,
-    title: String,
-    state: String,
-    html_url: String,
-}
-
-impl From<Found> for Issue {
-    fn from(found: Found) -> Self {
-        Self { number: found.number, title: found.title, state: found.state, url: found.html_url }
+    /// Which issues to list.
+    pub enum State {
+        Open,
+        Closed,
+        All,
     }
-}
 
-impl Guest for Tool {
-    fn list_issues(
+    /// One issue.
+    #[derive(serde::Deserialize)]
+    pub struct Issue {
+        /// Counted from 1 in each repository.
+        number: u64,
+        title: String,
+        /// `open` or `closed`.
+        state: String,
+        /// Its page, for people.
+        #[serde(rename = "html_url")]
+        url: String,
+    }
+
+    /// Lists issues of a repository, newest first.
+    #[scope("issues:read")]
+    pub fn list_issues(
+        /// A person or an organisation.
         owner: String,
         repo: String,
+        /// Open ones, if it is not given.
         state: Option<State>,
+        /// 1 to 100, otherwise 30.
         limit: Option<u32>,
-    ) -> Result<Vec<Issue>, String> {
+    ) -> Result<Vec<Issue>> {
         let state = match state {
             None | Some(State::Open) => "open",
             Some(State::Closed) => "closed",
             Some(State::All) => "all",
         };
-        let list = || -> Result<Vec<Found>, http::Error> {
-            let limit = limit.unwrap_or(30).clamp(1, 100).to_string();
-            let request = http::service("github")?.get(&["repos", &owner, &repo, "issues"])?;
-            request.query("state", state).query("per_page", &limit).send()?.ok()?.json()
-        };
-        let found = list().map_err(|error| error.to_string())?;
-        Ok(found.into_iter().map(Issue::from).collect())
+        let issues = http::service("github")?.get(&["repos", &owner, &repo, "issues"])?;
+        let answer = issues.query("state", state).query("per_page", limit.unwrap_or(30).clamp(1, 100)).send()?;
+        Ok(answer.or_problem()?.json()?)
     }
 
-    fn create_issue(owner: String, repo: String, title: String, body: Option<String>) -> Result<Issue, String> {
-        let create = || -> Result<Found, http::Error> {
-            let request = http::service("github")?.post(&["repos", &owner, &repo, "issues"])?;
-            request.json(&json!({"title": title, "body": body})).send()?.ok()?.json()
-        };
-        create().map(Issue::from).map_err(|error| error.to_string())
+    /// Creates an issue.
+    #[scope("issues:write")]
+    pub fn create_issue(
+        /// A person or an organisation.
+        owner: String,
+        repo: String,
+        title: String,
+        /// Markdown.
+        body: Option<String>,
+    ) -> Result<Issue> {
+        let issues = http::service("github")?.post(&["repos", &owner, &repo, "issues"])?;
+        let answer = issues.json(&json!({"title": title, "body": body})).send()?;
+        Ok(answer.or_problem()?.json()?)
     }
 }

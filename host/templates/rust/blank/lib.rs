@@ -1,13 +1,14 @@
 //! Greets.
 
-wit_bindgen::generate!({ path: "wit" });
-
-struct Tool;
-export!(Tool);
-
-impl Guest for Tool {
-    fn hello(name: String) -> String {
-        hotcell_sdk::log::info(&format!("greeting {name}"));
+/// Each `pub fn` is an action. Comments are what people and agents read.
+#[hotcell::tool]
+mod tool {
+    /// Greets somebody.
+    pub fn hello(
+        /// Whom to greet.
+        name: String,
+    ) -> String {
+        hotcell::info!("greeting {name}");
         format!("Hello, {name}!")
     }
 }
