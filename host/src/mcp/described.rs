@@ -90,7 +90,7 @@ pub(super) fn all<'a>(host: &Host, grants: impl Iterator<Item = &'a Granted>, mu
 
 fn describe(host: &Host, granted: &Granted) -> Result<Described, Refusal> {
     let bytes = host.catalog().component(granted)?;
-    let description = hotcell_sandbox::describe(&bytes, &granted.inert_imports)?;
+    let description = hotcell_sandbox::describe(&bytes, &granted.imports())?;
     let manifest = embedded(&bytes)?.map(|text| Manifest::parse(text, "the embedded manifest")).transpose()?;
     let (about, actions) = manifest.map(|manifest| (manifest.description, manifest.actions)).unwrap_or_default();
     let about_of = |ask: Ask| About { description: ask.description, parameters: ask.parameters, returns: ask.returns };
