@@ -158,7 +158,8 @@ mod tests {
         for (rust, why) in [
             ("größe", "outside ASCII"),
             ("_1", "begin with a letter"),
-            ("Self_", "becomes `self`"), ("gen", "becomes `gen`"),
+            ("Self_", "becomes `self`"),
+            ("gen", "becomes `gen`"),
             (&"x".repeat(65), "more than 64"),
         ] {
             let refused = name(rust).err().map(|error| error.to_string()).unwrap_or_default();
