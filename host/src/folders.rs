@@ -2,6 +2,8 @@
 //!
 //! Everything else works on [`Dir`] handles opened here, so that no name read from a file can lead out of them.
 
+mod cases;
+
 use std::fs::DirBuilder;
 use std::fs::TryLockError;
 use std::io::Read;
@@ -10,6 +12,10 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
 use std::time::Instant;
+
+pub(crate) use cases::case_files;
+pub(crate) use cases::named_folder;
+pub(crate) use cases::write_named_file;
 
 use crate::random;
 use cap_std::ambient_authority;

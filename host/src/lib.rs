@@ -28,6 +28,7 @@
     )
 )]
 
+mod author;
 mod call;
 mod catalog;
 pub mod cli;
@@ -37,6 +38,7 @@ mod demo;
 mod folders;
 mod guests;
 mod host;
+mod kept;
 mod keys;
 mod mcp;
 mod random;

@@ -1,6 +1,7 @@
 //! The command line's words: what `hotcell --help` shows.
 
 mod auth;
+mod kit;
 mod serve;
 
 use std::path::PathBuf;
@@ -20,6 +21,7 @@ pub use auth::AuthSignin;
 pub use auth::AuthStatus;
 pub use auth::KeyChoice;
 pub use auth::StoreKind;
+pub use kit::Test;
 pub use serve::Mcp;
 pub use serve::McpAdd;
 pub use serve::McpClient;
@@ -83,6 +85,8 @@ pub enum Command {
     Inspect(Inspect),
     /// Call an action of a tool
     Call(Call),
+    /// Run the cases of a tool's project, in the sandbox and without a network
+    Test(Test),
     /// Remove a tool and its grant
     Remove(Remove),
     /// Serve the granted tools to agents over MCP, on standard input and output or over HTTP

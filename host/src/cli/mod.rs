@@ -10,6 +10,7 @@ mod doctor;
 mod explain;
 mod install;
 mod keys;
+mod kit;
 mod mcp;
 pub(crate) mod output;
 mod serve;
@@ -102,6 +103,7 @@ async fn dispatch(command: Command) -> Result<Exit, Refusal> {
             host.finish().await;
             ended
         }
+        Command::Test(args) => Box::pin(kit::test(&args)).await,
         Command::Remove(args) => install::remove(&host()?, &args).map(done),
         Command::Serve(args) => {
             // The servers' state is large, and no other command has use for the room.

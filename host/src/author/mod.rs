@@ -1,0 +1,3 @@
+//! The author's room.
+
+pub(crate) mod kit;
