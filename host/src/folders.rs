@@ -3,6 +3,7 @@
 //! Everything else works on [`Dir`] handles opened here, so that no name read from a file can lead out of them.
 
 mod cases;
+mod named;
 
 use std::fs::DirBuilder;
 use std::fs::TryLockError;
@@ -14,7 +15,6 @@ use std::time::Duration;
 use std::time::Instant;
 
 pub(crate) use cases::case_files;
-pub(crate) use cases::named_folder;
 pub(crate) use cases::write_named_file;
 
 use crate::random;
@@ -23,6 +23,11 @@ use cap_std::fs::Dir;
 use cap_std::fs::OpenOptions;
 use hotcell_protocol::Code;
 use hotcell_protocol::Refusal;
+pub(crate) use named::make_folder_in;
+pub(crate) use named::make_named_folder;
+pub(crate) use named::named_folder;
+pub(crate) use named::remove_folder_in;
+pub(crate) use named::replace_open_file;
 use zeroize::Zeroizing;
 
 /// How long a lock of another process is waited for.

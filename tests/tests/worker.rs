@@ -11,9 +11,6 @@
     reason = "tests may panic, say what they leave out, and prepare files"
 )]
 
-use std::collections::BTreeMap;
-use std::io::Read as _;
-use std::io::Seek as _;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -28,6 +25,8 @@ use hotcell_tests::Raw;
 use hotcell_tests::Revision;
 use hotcell_tests::Scene;
 use hotcell_tests::Upstream;
+use hotcell_tests::memory::children;
+use hotcell_tests::memory::whole;
 use serde_json::json;
 
 const UPSTREAM: &str =
@@ -38,46 +37,10 @@ fn config() -> String {
     format!("{UPSTREAM}{LIMITS}")
 }
 
-/// The children of a process, with their states (proc_pid_stat(5)): `Z` is a zombie.
-fn children(of: u32) -> BTreeMap<u32, char> {
-    let mut found = BTreeMap::new();
-    for entry in std::fs::read_dir("/proc").unwrap().flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
-        let Ok(stat) = std::fs::read_to_string(entry.path().join("stat")) else { continue };
-        // The name, in parentheses, may hold anything.
-        let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
-        if fields[1] == of.to_string() {
-            found.insert(pid, fields[0].chars().next().unwrap());
-        }
-    }
-    found
-}
-
 fn signal(pid: u32, signal: i32) {
     let pid = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
     let signal = rustix::process::Signal::from_named_raw(signal).unwrap();
     rustix::process::kill_process(pid, signal).ok();
-}
-
-/// All readable memory of a process; `None` where this user may not read it.
-fn memory(pid: u32) -> Option<Vec<u8>> {
-    let maps = std::fs::read_to_string(format!("/proc/{pid}/maps")).ok()?;
-    let mut file = std::fs::File::open(format!("/proc/{pid}/mem")).ok()?;
-    let mut all = Vec::new();
-    for line in maps.lines().filter(|line| line.split_whitespace().nth(1).is_some_and(|rights| rights.starts_with('r')))
-    {
-        let (start, end) = line.split_whitespace().next().unwrap().split_once('-').unwrap();
-        let [start, end] = [start, end].map(|text| u64::from_str_radix(text, 16).unwrap());
-        if line.contains("[vvar") || line.contains("[vsyscall]") || file.seek(std::io::SeekFrom::Start(start)).is_err()
-        {
-            continue;
-        }
-        // What was unmapped meanwhile is not there to be read.
-        let mut bytes = Vec::new();
-        drop((&mut file).take(end - start).read_to_end(&mut bytes));
-        all.extend(bytes);
-    }
-    Some(all)
 }
 
 /// The promise itself, at the second wall: the worker of a tool that made 1,000 calls with a credential has seen none of it.
@@ -106,7 +69,7 @@ async fn h1_the_whole_memory_of_a_worker_holds_no_token_after_a_thousand_calls()
             assert!(answer.to_string().contains("fine"), "{answer}");
         }
         let workers = children(agent.process());
-        let Some(broker) = memory(agent.process()) else {
+        let Some(broker) = whole(agent.process()) else {
             println!("left out: this user cannot read the memory of a hardened process (the superuser can)");
             return;
         };
@@ -114,7 +77,7 @@ async fn h1_the_whole_memory_of_a_worker_holds_no_token_after_a_thousand_calls()
         assert!(canary.found_in(&broker).is_some(), "the broker holds the token: the search would not find it");
         assert_eq!(workers.len(), 1, "{workers:?}");
         for worker in workers.keys() {
-            let memory = memory(*worker).unwrap();
+            let memory = whole(*worker).unwrap();
             assert!(memory.len() > 1_000_000, "{} bytes", memory.len());
             assert!(memory.windows(11).any(|bytes| bytes == b"hostile-ask" || bytes == b"hotcell:too"));
             assert_eq!(canary.found_in(&memory), None);

@@ -10,6 +10,9 @@ use hotcell_protocol::limits;
 use hotcell_protocol::text::visible;
 use serde::Deserialize;
 use serde::Serialize;
+use toml::Spanned;
+use toml::de::DeTable;
+use toml::de::Deserializer;
 
 /// A manifest, `hotcell.toml`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,7 +57,17 @@ impl Manifest {
         if text.len() > limits::MANIFEST_BYTES {
             return Err(bad(file, format!("it has more than {} bytes", limits::MANIFEST_BYTES), "shorten it"));
         }
-        let manifest: Self = toml::from_str(text).map_err(|error| toml_mistake(text, file, &error))?;
+        let table = DeTable::parse(text).map_err(|error| toml_mistake(text, file, &error))?;
+        Self::of_table(table, text, file)
+    }
+
+    /// The manifest in a table that was read from `text`: all of it, or what is left when others took their part.
+    ///
+    /// # Errors
+    /// As [`Manifest::parse`].
+    pub(crate) fn of_table(table: Spanned<DeTable<'_>>, text: &str, file: &str) -> Result<Self, Refusal> {
+        let manifest =
+            Self::deserialize(Deserializer::from(table)).map_err(|error| toml_mistake(text, file, &error))?;
         manifest.check(file)?;
         Ok(manifest)
     }

@@ -23,6 +23,7 @@ pub use grants::Granted;
 pub use grants::GrantedAction;
 pub use manifest::Ask;
 pub use manifest::Manifest;
+pub(crate) use manifest::is_name;
 pub(crate) use manifest::place;
 pub(crate) use manifest::toml_mistake;
 pub use pack::embedded;

@@ -1,6 +1,7 @@
 //! The command line's words: what `hotcell --help` shows.
 
 mod auth;
+mod author;
 mod kit;
 mod serve;
 
@@ -21,6 +22,11 @@ pub use auth::AuthSignin;
 pub use auth::AuthStatus;
 pub use auth::KeyChoice;
 pub use auth::StoreKind;
+pub use author::Build;
+pub use author::Check;
+pub use author::New;
+pub use kit::Dev;
+pub use kit::Record;
 pub use kit::Test;
 pub use serve::Mcp;
 pub use serve::McpAdd;
@@ -75,6 +81,12 @@ pub enum LogFilter {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Write a small tool to begin with: a project in a folder of its own
+    New(New),
+    /// Build a tool: the language's own builder, then the manifest and what is said of the actions packed in
+    Build(Build),
+    /// Check a tool as it was built: what would be refused, what agents would stumble over, what changed
+    Check(Check),
     /// Show all of it on a loopback server, in a folder of its own that is removed at the end
     Demo(Demo),
     /// Show what a tool asks for, ask, and record the grant

@@ -17,7 +17,7 @@ mod described;
 mod guard;
 pub(crate) mod http;
 mod menu;
-mod names;
+pub(crate) mod names;
 mod schema;
 mod signin;
 pub(crate) mod stdio;

@@ -1,0 +1,1 @@
+//! The guide for authors in Rust: each of its snippets is compiled.
