@@ -14,13 +14,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 use std::time::Instant;
 
-pub(crate) use cases::case_files;
-pub(crate) use cases::write_named_file;
-
 use crate::random;
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use cap_std::fs::OpenOptions;
+pub(crate) use cases::case_files;
+pub(crate) use cases::fingerprint;
+pub(crate) use cases::make_named_file;
+pub(crate) use cases::write_named_file;
 use hotcell_protocol::Code;
 use hotcell_protocol::Refusal;
 pub(crate) use named::make_folder_in;

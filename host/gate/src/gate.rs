@@ -75,7 +75,6 @@ impl Gate {
     pub(crate) fn told(self, told: crate::network::Told) -> Self {
         Self { network: self.network.told(told), ..self }
     }
-
 }
 
 impl Gate<Script> {
@@ -151,7 +150,12 @@ impl<W: Way> Gate<W> {
     }
 
     /// Signs and sends; once more with a newer token where the server does not take this one (RFC 6750 §3.1).
-    async fn exchange(&self, allowed: Allowed, deadline: Instant, trace: &mut Trace<'_, W>) -> Result<Received, Refusal> {
+    async fn exchange(
+        &self,
+        allowed: Allowed,
+        deadline: Instant,
+        trace: &mut Trace<'_, W>,
+    ) -> Result<Received, Refusal> {
         let store = self.store.as_deref();
         let service = allowed.terms.service.clone().unwrap_or_default();
         let again = allowed.once_more();

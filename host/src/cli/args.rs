@@ -99,6 +99,10 @@ pub enum Command {
     Call(Call),
     /// Run the cases of a tool's project, in the sandbox and without a network
     Test(Test),
+    /// Make a case of a live call, without secrets
+    Record(Record),
+    /// Build and test a tool each time that its sources change
+    Dev(Dev),
     /// Remove a tool and its grant
     Remove(Remove),
     /// Serve the granted tools to agents over MCP, on standard input and output or over HTTP

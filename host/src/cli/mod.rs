@@ -111,6 +111,20 @@ async fn dispatch(command: Command) -> Result<Exit, Refusal> {
             ended
         }
         Command::Test(args) => Box::pin(kit::test(&args)).await,
+        Command::Record(args) => {
+            let host = host()?;
+            let ended = Box::pin(kit::record(&host, &args)).await;
+            host.finish().await;
+            ended
+        }
+        Command::Dev(args) => {
+            let host = args.action.is_some().then(host).transpose()?;
+            let ended = Box::pin(kit::dev(host.as_ref(), &args)).await;
+            if let Some(host) = host {
+                host.finish().await;
+            }
+            ended
+        }
         Command::Remove(args) => install::remove(&host()?, &args).map(done),
         Command::Serve(args) => {
             // The servers' state is large, and no other command has use for the room.

@@ -76,7 +76,8 @@ fn whole(pieces: &[Piece], credential: Option<&str>) -> Result<Vec<u8>, Refusal>
         match piece {
             Piece::Bytes(more) => bytes.extend_from_slice(more),
             Piece::Credential => {
-                let given = credential.ok_or_else(|| bad("gives back a credential that the request did not carry".into()))?;
+                let given =
+                    credential.ok_or_else(|| bad("gives back a credential that the request did not carry".into()))?;
                 bytes.extend_from_slice(given.as_bytes());
             }
         }

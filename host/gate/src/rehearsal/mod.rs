@@ -45,8 +45,8 @@ use crate::gate::Gate;
 use crate::service::Services;
 use crate::sign::Signed;
 use crate::strikes::StrikesInMemory;
-use store::Fakes;
 pub(crate) use store::FakeStore;
+use store::Fakes;
 
 /// What a made-up credential begins with. The rest are random letters and digits.
 pub const FAKE: &str = "fake_";

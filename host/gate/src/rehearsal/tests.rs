@@ -113,7 +113,11 @@ fn an_allowed_request_is_signed_and_answered_and_the_tool_sees_no_credential() {
     assert_eq!(came.answer.unwrap().body, b"well");
     assert_eq!(came.played, ["GET https://api.example/v1/x"]);
     assert_eq!(came.told.len(), 1);
-    assert!(came.told[0].contains("accept") && !came.told[0].to_lowercase().contains("authorization"), "{:?}", came.told);
+    assert!(
+        came.told[0].contains("accept") && !came.told[0].to_lowercase().contains("authorization"),
+        "{:?}",
+        came.told
+    );
     assert!(came.fake.starts_with(FAKE) && came.fake.len() > 40 && !came.told[0].contains(&came.fake));
 }
 

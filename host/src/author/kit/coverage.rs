@@ -164,11 +164,14 @@ mod tests {
         assert_eq!(coverage.rules().len(), 6, "{:?}", coverage.rules());
         assert_eq!(coverage.untried(), ["a", "b", "c"]);
         let read = "GET,HEAD /v1/{x}?page";
-        coverage.note("a", &[
-            request(Some("api"), Some("read"), read, Method::Get, 1),
-            request(Some("api"), Some("write"), "POST /v1/{x}", Method::Post, 0),
-            request(None, None, "GET,HEAD https://p.example/**", Method::Head, 1),
-        ]);
+        coverage.note(
+            "a",
+            &[
+                request(Some("api"), Some("read"), read, Method::Get, 1),
+                request(Some("api"), Some("write"), "POST /v1/{x}", Method::Post, 0),
+                request(None, None, "GET,HEAD https://p.example/**", Method::Head, 1),
+            ],
+        );
         let used: Vec<_> = coverage.rules().into_iter().filter(|covered| !covered.used_by.is_empty()).collect();
         let paths: Vec<_> = used.iter().map(|used| (used.rule.method.as_str(), used.rule.path.as_str())).collect();
         assert_eq!(paths, [("HEAD", "https://p.example/**"), ("GET", "/v1/{x}?page")]);

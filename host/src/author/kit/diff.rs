@@ -137,7 +137,9 @@ mod tests {
         let found = between(&Wanted::Exactly(json!({})), &got, "returns");
         assert_eq!(found.len(), MOST);
         for Difference { at, expected, got } in found {
-            assert!([&at, &expected, &got].iter().all(|text| text.len() <= 320 && !text.contains(['\u{1b}', '\u{202e}'])));
+            assert!(
+                [&at, &expected, &got].iter().all(|text| text.len() <= 320 && !text.contains(['\u{1b}', '\u{202e}']))
+            );
         }
     }
 }

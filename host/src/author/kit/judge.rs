@@ -37,7 +37,9 @@ fn outcome(expected: &Outcome, verdict: &Verdict) -> Vec<Difference> {
     match (expected, verdict) {
         (Outcome::Returns(wanted), Verdict::Returned(value)) => diff::between(wanted, value, "returns"),
         (Outcome::Fails(wanted), Verdict::Failed(value)) => diff::between(wanted, value, "fails"),
-        (Outcome::Refused(code, says), Verdict::Refused(refusal)) => refused(*code, says.as_deref(), refusal, "refused"),
+        (Outcome::Refused(code, says), Verdict::Refused(refusal)) => {
+            refused(*code, says.as_deref(), refusal, "refused")
+        }
         (Outcome::Returns(wanted), _) => other(&format!("returns {}", wanted_text(wanted))),
         (Outcome::Fails(wanted), _) => other(&format!("the tool's own error {}", wanted_text(wanted))),
         (Outcome::Refused(code, _), _) => other(&format!("refused with {code}")),
@@ -69,7 +71,9 @@ fn refused(code: Code, says: Option<&str>, refusal: &Refusal, at: &str) -> Vec<D
     }
     let text = format!("{}\n{}", refusal.message, refusal.hint);
     match says {
-        Some(says) if !text.contains(says) => vec![Difference::new(&format!("{at}, which says"), says, &refusal.message)],
+        Some(says) if !text.contains(says) => {
+            vec![Difference::new(&format!("{at}, which says"), says, &refusal.message)]
+        }
         _ => Vec::new(),
     }
 }
@@ -172,9 +176,9 @@ fn headers(expected: &Expected, asked: &Asked, name: &str) -> Vec<Difference> {
         }
     }
     if expected.headers_exact {
-        let more = got.iter().map(|(field, values)| {
-            Difference::new(&format!("{name} header {field}"), "nothing", &values.join("; "))
-        });
+        let more = got
+            .iter()
+            .map(|(field, values)| Difference::new(&format!("{name} header {field}"), "nothing", &values.join("; ")));
         found.extend(more);
     }
     found
@@ -203,10 +207,12 @@ fn readable(bytes: &[u8]) -> String {
 /// Each text in a line of its own, in order.
 fn log(wanted: &[String], lines: &[LogLine]) -> Vec<Difference> {
     let mut rest = lines.iter();
-    let missing = wanted.iter().enumerate().find(|(_, text)| !rest.by_ref().any(|line| line.text.contains(text.as_str())));
+    let missing =
+        wanted.iter().enumerate().find(|(_, text)| !rest.by_ref().any(|line| line.text.contains(text.as_str())));
     let Some((number, text)) = missing else { return Vec::new() };
     let all: Vec<&str> = lines.iter().map(|line| line.text.as_str()).collect();
-    let got = if all.is_empty() { "no line at all".to_owned() } else { format!("no such line in: {}", all.join(" | ")) };
+    let got =
+        if all.is_empty() { "no line at all".to_owned() } else { format!("no such line in: {}", all.join(" | ")) };
     vec![Difference::new(&format!("log[{number}]"), text, &got)]
 }
 

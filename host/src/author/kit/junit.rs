@@ -2,7 +2,6 @@
 //! and an escape; what XML 1.0 cannot hold (section 2.2: control characters) is shown as a visible escape.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use hotcell_protocol::text::visible;
 
@@ -32,18 +31,15 @@ fn element(out: &mut String, element: &str, name: &str, cases: &[&Ran<'_>]) {
     let failures = cases.iter().filter(|case| !case.passed()).count();
     let seconds: f64 = cases.iter().map(|case| case.took.as_secs_f64()).sum();
     let (name, count) = (attribute(name), cases.len());
-    // Writing to a String does not fail.
-    drop(writeln!(
-        out,
-        "<{element} name=\"{name}\" tests=\"{count}\" failures=\"{failures}\" errors=\"0\" time=\"{seconds:.3}\">"
+    out.push_str(&format!(
+        "<{element} name=\"{name}\" tests=\"{count}\" failures=\"{failures}\" errors=\"0\" time=\"{seconds:.3}\">\n"
     ));
 }
 
 fn one(out: &mut String, tool: &str, ran: &Ran<'_>) {
     let (name, class) = (attribute(&ran.case.name), attribute(&format!("{tool}.{}", ran.case.action)));
     let (file, line, seconds) = (attribute(&ran.case.file), ran.case.line, ran.took.as_secs_f64());
-    drop(write!(
-        out,
+    out.push_str(&format!(
         "<testcase name=\"{name}\" classname=\"{class}\" file=\"{file}\" line=\"{line}\" time=\"{seconds:.3}\""
     ));
     if ran.passed() {
@@ -52,15 +48,17 @@ fn one(out: &mut String, tool: &str, ran: &Ran<'_>) {
     }
     let first = ran.differences.first();
     let message = first.map(|found| format!("{}: expected {}, got {}", found.at, found.expected, found.got));
-    drop(write!(out, ">\n<failure message=\"{}\">", attribute(&message.unwrap_or_default())));
+    out.push_str(&format!(">\n<failure message=\"{}\">", attribute(&message.unwrap_or_default())));
     for found in &ran.differences {
-        drop(writeln!(out, "{}", text(&format!("{}: expected {}, got {}", found.at, found.expected, found.got))));
+        out.push_str(&text(&format!("{}: expected {}, got {}", found.at, found.expected, found.got)));
+        out.push('\n');
     }
     out.push_str("</failure>\n");
     if !ran.seen.log.is_empty() {
         out.push_str("<system-out>");
         for line in &ran.seen.log {
-            drop(writeln!(out, "{}", text(&line.text)));
+            out.push_str(&text(&line.text));
+            out.push('\n');
         }
         out.push_str("</system-out>\n");
     }

@@ -21,6 +21,8 @@ pub(crate) mod junit;
 pub(crate) mod play;
 pub(crate) mod read;
 pub(crate) mod run;
+pub(crate) mod watch;
+pub(crate) mod write;
 
 use cap_std::fs::Dir;
 use hotcell_gate::Services;
@@ -70,9 +72,20 @@ pub(crate) fn cases(project: &Dir, file: Option<&str>, name: Option<&str>) -> Re
     let (chosen, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|case| case.name.contains(name));
     if chosen.is_empty() {
         let names: Vec<_> = others.iter().take(20).map(|case| visible(&case.name)).collect();
-        return Err(bad(format!("no case's name holds `{}`", visible(name)), &format!("there are: {}", names.join("; "))));
+        return Err(bad(
+            format!("no case's name holds `{}`", visible(name)),
+            &format!("there are: {}", names.join("; ")),
+        ));
     }
     Ok(chosen)
+}
+
+/// Whether a project has case files at all.
+///
+/// # Errors
+/// As [`cases`].
+pub(crate) fn has_cases(project: &Dir) -> Result<bool, Refusal> {
+    Ok(!folders::case_files(project, FOLDER)?.is_empty())
 }
 
 fn text(bytes: Vec<u8>, file: &str) -> Result<String, Refusal> {

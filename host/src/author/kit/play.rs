@@ -46,7 +46,9 @@ impl Play for Replies {
         match (at, left.first(), self.order) {
             (Some(at), ..) => left.remove(at).then.reply.ok_or_else(|| Refusal::internal("a reply is none")),
             (None, None, _) => Err(unanswered(sent, "the case has no further reply")),
-            (None, Some(next), Order::Exact) => Err(unanswered(sent, &format!("the case's next one is {}", next.shown()))),
+            (None, Some(next), Order::Exact) => {
+                Err(unanswered(sent, &format!("the case's next one is {}", next.shown())))
+            }
             (None, Some(_), Order::Any) => Err(unanswered(sent, "the case has no such request")),
         }
     }

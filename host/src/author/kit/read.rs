@@ -24,6 +24,7 @@ use super::case::Order;
 use super::case::Outcome;
 use super::case::Wanted;
 use crate::catalog::place;
+pub(crate) use body::CREDENTIAL;
 
 /// Bytes of a case file. Longer bodies stand in files of their own.
 pub(crate) const FILE_BYTES: usize = 4 * 1024 * 1024;

@@ -180,9 +180,7 @@ impl<'a> Bench<'a> {
         let took = started.elapsed();
         let (outcome, requests) = match played {
             Ok(played) => (played.outcome, played.requests),
-            Err(refusal) => {
-                (CallOutcome { verdict: Verdict::Refused(refusal), cost: Cost::default() }, Vec::new())
-            }
+            Err(refusal) => (CallOutcome { verdict: Verdict::Refused(refusal), cost: Cost::default() }, Vec::new()),
         };
         let seen = kept.take();
         let differences = judge::differences(case, &seen, &outcome.verdict);

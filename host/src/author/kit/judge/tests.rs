@@ -50,7 +50,11 @@ fn how_the_call_ended_is_compared() {
         ("refused = \"guest-trapped\"", refused(Code::MemoryExceeded), Some("refused")),
         ("refused = \"guest-trapped\"", Verdict::Returned(json!(1)), Some("the call")),
         ("refused = \"guest-trapped\"\nrefused_says = \"scope of\"", refused(Code::GuestTrapped), None),
-        ("refused = \"guest-trapped\"\nrefused_says = \"else\"", refused(Code::GuestTrapped), Some("refused, which says")),
+        (
+            "refused = \"guest-trapped\"\nrefused_says = \"else\"",
+            refused(Code::GuestTrapped),
+            Some("refused, which says"),
+        ),
     ] {
         let found = differences(&case(text), &Seen::default(), &verdict);
         assert_eq!(found.first().map(|found| found.at.as_str()), at, "{text} {verdict:?}");
@@ -69,10 +73,10 @@ fn requests_are_compared_in_order_and_what_is_missing_or_too_many_is_named() {
     let any = format!("order = \"any\"\n{two}");
     assert!(found(&any, vec![b(), a()], &[]).is_empty());
     let other = exchange(Method::Post, "https://x.example/a", Ok(200));
-    assert_eq!(found(&any, vec![other, b()], &[]), [
-        "request 1: no such request / POST https://x.example/a",
-        "request 1: GET /a / it was not made"
-    ]);
+    assert_eq!(
+        found(&any, vec![other, b()], &[]),
+        ["request 1: no such request / POST https://x.example/a", "request 1: GET /a / it was not made"]
+    );
 }
 
 #[test]
@@ -100,18 +104,24 @@ fn what_came_of_a_request_is_compared_and_g5_a_reason_steers_no_terminal() {
     let came = |came| vec![exchange(Method::Get, "https://x.example/a", came)];
     for (then, came, differ) in [
         ("reply = {}", came(Ok(500)), &[][..]),
-        ("reply = {}", came(Err(Code::LeakStopped)), &[
-            "request 1: the reply comes to the tool / leak-stopped: why \\u{1b}[2J it was",
-        ]),
+        (
+            "reply = {}",
+            came(Err(Code::LeakStopped)),
+            &["request 1: the reply comes to the tool / leak-stopped: why \\u{1b}[2J it was"],
+        ),
         ("reply = {}\nrefused = \"leak-stopped\"", came(Err(Code::LeakStopped)), &[]),
-        ("reply = {}\nrefused = \"leak-stopped\"", came(Ok(200)), &[
-            "request 1: refused with leak-stopped / status 200 came to the tool",
-        ]),
+        (
+            "reply = {}\nrefused = \"leak-stopped\"",
+            came(Ok(200)),
+            &["request 1: refused with leak-stopped / status 200 came to the tool"],
+        ),
         ("refused = \"path-not-granted\"\nrefused_says = \"it was\"", came(Err(Code::PathNotGranted)), &[]),
         ("reply = { fails = \"unreachable\" }", came(Err(Code::UpstreamUnreachable)), &[]),
-        ("reply = { fails = \"timed-out\" }", came(Err(Code::UpstreamUnreachable)), &[
-            "request 1: the reply comes to the tool / upstream-unreachable: why \\u{1b}[2J it was",
-        ]),
+        (
+            "reply = { fails = \"timed-out\" }",
+            came(Err(Code::UpstreamUnreachable)),
+            &["request 1: the reply comes to the tool / upstream-unreachable: why \\u{1b}[2J it was"],
+        ),
     ] {
         assert_eq!(found(&format!("[[case.request]]\nurl = \"/a\"\n{then}\n"), came, &[]), differ, "{then}");
     }
@@ -122,8 +132,9 @@ fn lines_of_the_log_are_found_in_order() {
     let lines = ["one a", "two b", "three c"];
     assert!(found("log = [\"one\", \"three\"]", Vec::new(), &lines).is_empty());
     assert!(found("log = []", Vec::new(), &lines).is_empty());
-    assert_eq!(found("log = [\"three\", \"one\"]", Vec::new(), &lines), [
-        "log[1]: one / no such line in: one a | two b | three c"
-    ]);
+    assert_eq!(
+        found("log = [\"three\", \"one\"]", Vec::new(), &lines),
+        ["log[1]: one / no such line in: one a | two b | three c"]
+    );
     assert_eq!(found("log = [\"x\"]", Vec::new(), &[]), ["log[0]: x / no line at all"]);
 }

@@ -102,7 +102,11 @@ impl Reader<'_> {
     fn file_of_project(&self, name: &Spanned<String>) -> Result<Vec<u8>, Refusal> {
         let bad = |what: &str| {
             let what = format!("`body_file` names `{}`, which {what}", shown(name.get_ref()));
-            self.bad(name.span().start, &what, "name a file inside of the project, relative to its folder, without `..`")
+            self.bad(
+                name.span().start,
+                &what,
+                "name a file inside of the project, relative to its folder, without `..`",
+            )
         };
         // A pipe would be waited for.
         match self.project.metadata(name.get_ref()) {
@@ -149,11 +153,9 @@ mod tests {
         let bytes = |text: &str| Piece::Bytes(text.as_bytes().into());
         assert_eq!(pieces(b""), []);
         assert_eq!(pieces(b"a {{credentia}} b"), [bytes("a {{credentia}} b")]);
-        assert_eq!(pieces(b"a{{credential}}{{credential}}b"), [
-            bytes("a"),
-            Piece::Credential,
-            Piece::Credential,
-            bytes("b")
-        ]);
+        assert_eq!(
+            pieces(b"a{{credential}}{{credential}}b"),
+            [bytes("a"), Piece::Credential, Piece::Credential, bytes("b")]
+        );
     }
 }

@@ -101,7 +101,8 @@ impl Reader<'_> {
         let refused = self.refused(raw.refused.as_ref(), raw.refused_says.as_ref())?;
         let reply = raw.reply.map(|reply| self.reply(reply.into_inner())).transpose()?;
         if reply.is_none() && refused.is_none() {
-            let repair = "add `reply`, for instance reply = { status = 200 }; or `refused`, if no rule allows the request";
+            let repair =
+                "add `reply`, for instance reply = { status = 200 }; or `refused`, if no rule allows the request";
             return Err(self.bad(start, "the request has neither `reply` nor `refused`", repair));
         }
         let expected = Expected {
@@ -143,7 +144,8 @@ impl Reader<'_> {
         let mut headers = Vec::new();
         let mut has_type = false;
         for (name, value) in raw.headers {
-            let fits = HeaderName::from_bytes(name.as_bytes()).is_ok() && HeaderValue::from_str(value.get_ref()).is_ok();
+            let fits =
+                HeaderName::from_bytes(name.as_bytes()).is_ok() && HeaderValue::from_str(value.get_ref()).is_ok();
             if !fits {
                 let what = format!("`headers` has `{}`, which is no header of HTTP", shown(&name));
                 return Err(self.bad(value.span().start, &what, "one line of visible characters"));

@@ -132,12 +132,24 @@ fn mistakes_name_file_line_column_key_and_repair() {
         (&format!("{request}url = \"/a\"\nreply = {{ status = 101 }}\n"), "line 7, column 20", "`status`"),
         (&format!("{request}url = \"/a\"\nreply = {{ stats = 200 }}\n"), "line 7, column 11", "stats"),
         (&format!("{request}url = \"/a\"\nreply = {{ body = \"\", json = 1 }}\n"), "line 7, column", "same thing"),
-        (&format!("{request}url = \"/a\"\nreply = {{ fails = \"silent\", body = \"\" }}\n"), "line 7, column 19", "`fails`"),
+        (
+            &format!("{request}url = \"/a\"\nreply = {{ fails = \"silent\", body = \"\" }}\n"),
+            "line 7, column 19",
+            "`fails`",
+        ),
         (&format!("{request}url = \"/a\"\nreply = {{ fails = \"never\" }}\n"), "line 7, column 19", "never"),
         (&format!("{request}url = \"/a\"\nreply = {{ headers = {{ \"a b\" = \"c\" }} }}\n"), "line 7, column", "a b"),
-        (&format!("{request}url = \"/a\"\nreply = {{ headers = {{ a = \"b\\nc\" }} }}\n"), "line 7, column", "no header"),
+        (
+            &format!("{request}url = \"/a\"\nreply = {{ headers = {{ a = \"b\\nc\" }} }}\n"),
+            "line 7, column",
+            "no header",
+        ),
         (&format!("{request}url = \"/a\"\nreply = {{ body_base64 = \"?\" }}\n"), "line 7, column 25", "base64"),
-        (&format!("{request}url = \"/a\"\njson_part = 1\nbody = \"\"\nreply = {{}}\n"), "line 7, column 13", "same thing"),
+        (
+            &format!("{request}url = \"/a\"\njson_part = 1\nbody = \"\"\nreply = {{}}\n"),
+            "line 7, column 13",
+            "same thing",
+        ),
         (&format!("{request}url = \"/a\"\nheaders = {{}}\nheaders_exact = {{}}\nreply = {{}}\n"), "line 8", "headers"),
     ] {
         let refusal = read(text).err().unwrap_or_else(|| panic!("was read: {text}"));
@@ -190,7 +202,8 @@ fn files_that_are_named_again_and_again_are_bounded_together() {
 
 #[test]
 fn what_is_nested_or_long_without_end_is_refused_and_ends() {
-    let deep = format!("[[case]]\nname = \"a\"\naction = \"b\"\nreturns = {}1{}\n", "[".repeat(50_000), "]".repeat(50_000));
+    let deep =
+        format!("[[case]]\nname = \"a\"\naction = \"b\"\nreturns = {}1{}\n", "[".repeat(50_000), "]".repeat(50_000));
     assert!(read(&deep).is_err());
     let many = "[[case]]\nname = \"a\"\naction = \"b\"\nreturns = 1\n".repeat(CASES + 1);
     assert!(read(&many).unwrap_err().message.contains("cases"));
