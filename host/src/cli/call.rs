@@ -96,7 +96,7 @@ fn show(args: &args::Call, called: &Called) -> Result<(), Refusal> {
 }
 
 /// The exit code of an outcome. See `hotcell --help`.
-pub(super) fn exit(called: &Called) -> Exit {
+fn exit(called: &Called) -> Exit {
     match &called.outcome.verdict {
         Verdict::Returned(_) => Exit::Done,
         Verdict::Refused(refusal) => Exit::of(refusal.code),

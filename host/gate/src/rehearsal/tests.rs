@@ -188,7 +188,7 @@ fn written_answers_are_held_to_the_bounds_of_real_ones() {
 }
 
 #[test]
-fn i9_a_folder_that_holds_a_store_is_not_used() {
+fn a_folder_that_holds_a_store_is_not_used() {
     let services = Arc::new(Services::parse(SERVICES, "t").unwrap());
     let (_folder, dir) = folder();
     drop(AuthStore::open(dir.try_clone().unwrap(), &Key::Memory([7; 32])).unwrap());

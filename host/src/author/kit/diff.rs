@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_of_differences_is_bounded_and_g5_none_of_them_steers_a_terminal() {
+    fn g5_a_flood_of_differences_is_bounded_and_none_of_them_steers_a_terminal() {
         let got: Value = (0..10_000).map(|n| (format!("k{n}\u{1b}[2J"), json!("\u{202e}x".repeat(1000)))).collect();
         let found = between(&Wanted::Exactly(json!({})), &got, "returns");
         assert_eq!(found.len(), MOST);

@@ -61,9 +61,9 @@ impl Workshop {
     }
 
     fn load(&self, package: &Package) -> Result<Loaded, Refusal> {
-        let inert = &package.manifest.inert_imports;
+        let imports = package.manifest.imports();
         let compile = |bytes: &[u8]| self.compiler.compile(bytes);
-        self.room.guests()?.load(self.code.compiled(&package.bytes, package.digest, inert, compile)?)
+        self.room.guests()?.load(self.code.compiled(&package.bytes, package.digest, &imports, compile)?)
     }
 }
 
@@ -102,7 +102,7 @@ impl<'a> Bench<'a> {
     /// asks for and `services` have not.
     pub(crate) fn new(workshop: &'a Workshop, package: &'a Package, services: Services) -> Result<Self, Refusal> {
         let manifest = &package.manifest;
-        let description = hotcell_sandbox::describe(&package.bytes, &manifest.inert_imports)?;
+        let description = hotcell_sandbox::describe(&package.bytes, &manifest.imports())?;
         manifest.check_against(&description)?;
         for (action, ask) in &manifest.actions {
             let grant = call::grant(&manifest.name, package.digest, action, &ask.services, &ask.public)?;

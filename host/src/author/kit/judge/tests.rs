@@ -100,7 +100,7 @@ fn headers_and_bodies_are_compared_in_part_or_whole() {
 }
 
 #[test]
-fn what_came_of_a_request_is_compared_and_g5_a_reason_steers_no_terminal() {
+fn g5_what_came_of_a_request_is_compared_and_a_reason_steers_no_terminal() {
     let came = |came| vec![exchange(Method::Get, "https://x.example/a", came)];
     for (then, came, differ) in [
         ("reply = {}", came(Ok(500)), &[][..]),

@@ -98,7 +98,7 @@ impl Reader<'_> {
         forms.file.map(|name| self.file_of_project(name)).transpose()
     }
 
-    /// A file of the project: no name leads out of its folder, neither by `..` nor by a link (threat K4).
+    /// A file of the project: no name leads out of its folder, neither by `..` nor by a link (threat A5).
     fn file_of_project(&self, name: &Spanned<String>) -> Result<Vec<u8>, Refusal> {
         let bad = |what: &str| {
             let what = format!("`body_file` names `{}`, which {what}", shown(name.get_ref()));

@@ -160,7 +160,7 @@ fn mistakes_name_file_line_column_key_and_repair() {
 }
 
 #[test]
-fn k4_no_file_outside_of_the_project_is_read_and_none_that_is_no_file() {
+fn a5_no_file_outside_of_the_project_is_read_and_none_that_is_no_file() {
     let (folder, dir) = project();
     let outside = tempfile::NamedTempFile::new().unwrap();
     std::os::unix::fs::symlink(outside.path(), folder.path().join("tests/link")).unwrap();
