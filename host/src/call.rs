@@ -119,6 +119,12 @@ async fn run(line: &mut Recorded<'_>, request: Request, watcher: Arc<dyn Watcher
         return Err(secret_argument());
     }
     gate.strike(&grant, RESULTS, false)?;
+    // The same of what the operator set for a tool without code: it goes into the request by way of the guest.
+    let variables = loaded.variables(host, &granted.name, &action)?;
+    if holds_secret(&Value::Object(variables.clone()), |bytes| gate.holds_secret(bytes)) {
+        return Err(secret_variable(&granted.name));
+    }
+    let (action, arguments) = loaded.call(action, arguments, variables)?;
 
     let mut own = host.limits();
     own.deadline = deadline.unwrap_or(own.deadline).min(own.deadline);
@@ -132,12 +138,13 @@ async fn run(line: &mut Recorded<'_>, request: Request, watcher: Arc<dyn Watcher
     let request = CallRequest { action, arguments, limits: own };
     let (guests, whose) = (host.room.guests()?, line.user.map(|user| user.account()));
     let mut outcome = tokio::select! {
-        outcome = guests.call(&loaded, request, whose, Arc::clone(&session) as _) => outcome,
+        outcome = guests.call(loaded.loaded(), request, whose, Arc::clone(&session) as _) => outcome,
         refusal = session.stopped() => {
             CallOutcome { verdict: Verdict::Refused(refusal), cost: Cost { wall: now.elapsed(), ..Cost::default() } }
         }
     };
-    outcome.verdict = withhold_secrets(outcome.verdict, |bytes| {
+    // After what the executor returned was read: the scan looks at the result as the agent would see it.
+    outcome.verdict = withhold_secrets(loaded.verdict(outcome.verdict), |bytes| {
         let found = gate.holds_secret(bytes);
         // The verdict on the result is the same whether this strike was the last one.
         drop(gate.strike(&grant, RESULTS, found));
@@ -237,6 +244,16 @@ fn secret_argument() -> Refusal {
         Code::LeakStopped,
         "the arguments hold a credential of the store",
         "leave it out: the host adds credentials by itself, and no tool may have them",
+    )
+}
+
+fn secret_variable(tool: &str) -> Refusal {
+    Refusal::new(
+        Code::LeakStopped,
+        format!("a variable of `{tool}` in config.toml holds a credential of the store"),
+        format!(
+            "take it out of [tool.{tool}.variables]: the host adds credentials by itself, and no tool may have them"
+        ),
     )
 }
 

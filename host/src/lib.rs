@@ -30,6 +30,7 @@
 
 mod call;
 mod catalog;
+mod chain;
 pub mod cli;
 pub mod compiler;
 mod config;
@@ -40,11 +41,13 @@ mod host;
 mod keys;
 mod mcp;
 mod random;
+mod ready;
 pub mod record;
 mod signature;
 mod signed_in;
 mod stop;
 mod strikes;
+mod tools;
 
 pub use call::Called;
 pub use call::Request;
@@ -55,10 +58,15 @@ pub use catalog::Ask;
 pub use catalog::Catalog;
 pub use catalog::Granted;
 pub use catalog::GrantedAction;
+pub use catalog::Input;
+pub use catalog::Kind;
 pub use catalog::Manifest;
 pub use catalog::Package;
+pub use catalog::Parts;
 pub use catalog::embedded;
 pub use catalog::with_manifest;
+pub use chain::Chain;
+pub use chain::Link;
 pub use config::Config;
 pub use folders::Places;
 pub use guests::Isolation;

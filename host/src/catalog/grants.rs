@@ -10,6 +10,8 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use super::Manifest;
+use super::Package;
+use super::Parts;
 use super::manifest::toml_mistake;
 
 /// The file's name in the state folder.
@@ -32,6 +34,9 @@ pub struct Granted {
     /// Interfaces linked without effect.
     #[serde(default)]
     pub inert_imports: Vec<String>,
+    /// Of what a tool without code is made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub declared: Option<Parts>,
     /// What each action may use. An action that is not named here may use nothing.
     #[serde(default, rename = "action")]
     pub actions: BTreeMap<String, GrantedAction>,
@@ -60,8 +65,20 @@ impl Granted {
             digest,
             granted_at,
             inert_imports: manifest.inert_imports.clone(),
+            declared: None,
             actions: manifest.actions.iter().map(|(name, ask)| (name.clone(), grant(ask))).collect(),
         }
+    }
+
+    /// A grant of everything that a package asks for.
+    #[must_use]
+    pub fn of(package: &Package, granted_at: jiff::Timestamp) -> Self {
+        Self { declared: package.parts.clone(), ..Self::all_of(&package.manifest, package.digest, granted_at) }
+    }
+
+    /// The digest of the code that runs: of the executor, where the tool has no code of its own.
+    pub(crate) fn code_digest(&self) -> Digest {
+        self.declared.as_ref().map_or(self.digest, |parts| parts.executor_digest)
     }
 
     /// What this grant allows beyond an earlier one, a line each: what a person must look at when a tool changes (threat I4).
@@ -83,6 +100,10 @@ impl Granted {
         }
         let inert = self.inert_imports.iter().filter(|name| !earlier.inert_imports.contains(name));
         lines.extend(inert.map(|name| format!("inert import {name}")));
+        let executor = |granted: &Self| granted.declared.as_ref().map(|parts| parts.executor_digest);
+        if let Some(parts) = self.declared.as_ref().filter(|_| executor(self) != executor(earlier)) {
+            lines.push(format!("executor {}: {}", parts.executor, parts.executor_digest.short()));
+        }
         lines
     }
 }

@@ -8,8 +8,12 @@ use hotcell_protocol::Description;
 use hotcell_protocol::Refusal;
 use hotcell_protocol::limits;
 use hotcell_protocol::text::visible;
+use hotcell_template::Request;
 use serde::Deserialize;
 use serde::Serialize;
+
+use super::declared;
+use super::declared::Input;
 
 /// A manifest, `hotcell.toml`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +29,12 @@ pub struct Manifest {
     /// Interfaces that may be imported although every call of them is refused. Only `wasi:sockets`.
     #[serde(default)]
     pub inert_imports: Vec<String>,
+    /// What runs a tool without code: `http`, or `http@sha256:DIGEST`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub executor: Option<String>,
+    /// What the operator sets for a tool without code, with one sentence on each.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub variables: BTreeMap<String, String>,
     /// What each action asks for. An action that is not named here asks for nothing.
     #[serde(default)]
     pub actions: BTreeMap<String, Ask>,
@@ -43,6 +53,12 @@ pub struct Ask {
     /// Requests to public origins, without a token: `GET https://api.example.com/v1/**`.
     #[serde(default)]
     pub public: BTreeSet<String>,
+    /// The request that it sends, where the tool has no code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<Request>,
+    /// The parameters of that request.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub inputs: BTreeMap<String, Input>,
 }
 
 impl Manifest {
@@ -56,6 +72,7 @@ impl Manifest {
         }
         let manifest: Self = toml::from_str(text).map_err(|error| toml_mistake(text, file, &error))?;
         manifest.check(file)?;
+        declared::check(&manifest, text, file)?;
         Ok(manifest)
     }
 

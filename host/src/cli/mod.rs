@@ -6,12 +6,14 @@ mod ask;
 mod audit;
 mod auth;
 mod call;
+mod chain;
 mod doctor;
 mod explain;
 mod install;
 mod keys;
 mod mcp;
 pub(crate) mod output;
+mod package;
 mod serve;
 mod show;
 
@@ -95,6 +97,7 @@ async fn dispatch(command: Command) -> Result<Exit, Refusal> {
         Command::Demo(args) => crate::demo::run(&args).await,
         Command::Install(args) => install(&host()?, &args).map(done),
         Command::List(args) => show::list(&host()?, &args).map(done),
+        Command::Inspect(args) if args.chain => chain::chain(&host()?, &args),
         Command::Inspect(args) => show::inspect(&host()?, &args).map(done),
         Command::Call(args) => {
             let host = within(host()?, args.in_process);
