@@ -4,7 +4,6 @@ use crate::encode::encode;
 use crate::encode::refused_segment;
 use crate::text::Piece;
 use crate::text::Text;
-use crate::text::is_name;
 use crate::text::shown;
 
 /// Where a request goes.
@@ -40,11 +39,17 @@ impl UrlTemplate {
     }
 }
 
+/// As `config.toml` names services.
+fn is_service(text: &str) -> bool {
+    let good = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_' | b'.');
+    (1..=64).contains(&text.len()) && text.bytes().all(good)
+}
+
 /// Takes the origin off a URL.
 fn base(text: &str) -> Result<(Base, &str), String> {
     if let Some(rest) = text.strip_prefix("${service.") {
         let (name, path) = rest.split_once('}').ok_or("`${service.` has no `}`")?;
-        if !is_name(name) {
+        if !is_service(name) {
             return Err(format!("`{}` is no service's name", shown(name)));
         }
         return Ok((Base::Service(name.to_owned()), path));
@@ -154,9 +159,13 @@ mod tests {
         ] {
             assert!(UrlTemplate::parse(bad).is_err(), "{bad:?}");
         }
-        for good in
-            ["${service.github}/", "${service.s}/a/", "${service.s}/v1/projects:list", "${service.s}/@me/${a}${b}"]
-        {
+        for good in [
+            "${service.github}/",
+            "${service.s}/a/",
+            "${service.s}/v1/projects:list",
+            "${service.s}/@me/${a}${b}",
+            "${service.my.api_2}/",
+        ] {
             UrlTemplate::parse(good).unwrap();
         }
     }
