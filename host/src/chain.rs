@@ -125,7 +125,7 @@ impl Host {
     /// The compiled code that is kept.
     fn of_code(&self, granted: &Granted) -> Result<Link, Refusal> {
         let digest = granted.code_digest();
-        Ok(match self.code.kept(digest, &granted.inert_imports)? {
+        Ok(match self.code.kept(digest, &granted.imports())? {
             Kept::Foreign => Link::broken(
                 "code",
                 Some(digest),
@@ -182,7 +182,7 @@ fn of_code_part(granted: &Granted, bytes: &[u8], text: &str, manifest: &Manifest
         return Link::broken("executor", digest, "the package was not made of an executor and a manifest", again);
     };
     let checked = executor::same(&wanted.executor, wanted.executor_digest, found, "the granted one")
-        .and_then(|()| hotcell_sandbox::describe(part, &granted.inert_imports))
+        .and_then(|()| hotcell_sandbox::describe(part, &granted.imports()))
         .and_then(|description| executor::function(&wanted.executor, &description))
         .map(|_| format!("`{}`, as granted", wanted.executor));
     Link::of("executor", digest, checked)

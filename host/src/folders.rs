@@ -2,6 +2,8 @@
 //!
 //! Everything else works on [`Dir`] handles opened here, so that no name read from a file can lead out of them.
 
+mod named;
+
 use std::fs::DirBuilder;
 use std::fs::TryLockError;
 use std::io::Read;
@@ -17,6 +19,11 @@ use cap_std::fs::Dir;
 use cap_std::fs::OpenOptions;
 use hotcell_protocol::Code;
 use hotcell_protocol::Refusal;
+pub(crate) use named::make_folder_in;
+pub(crate) use named::make_named_folder;
+pub(crate) use named::named_folder;
+pub(crate) use named::remove_folder_in;
+pub(crate) use named::replace_open_file;
 use zeroize::Zeroizing;
 
 /// How long a lock of another process is waited for.

@@ -28,6 +28,7 @@
     )
 )]
 
+mod author;
 mod call;
 mod catalog;
 mod chain;
@@ -63,6 +64,7 @@ pub use catalog::Kind;
 pub use catalog::Manifest;
 pub use catalog::Package;
 pub use catalog::Parts;
+pub use catalog::Texts;
 pub use catalog::embedded;
 pub use catalog::with_manifest;
 pub use chain::Chain;

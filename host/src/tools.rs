@@ -9,12 +9,14 @@ use hotcell_protocol::Action;
 use hotcell_protocol::Code;
 use hotcell_protocol::Description;
 use hotcell_protocol::Digest;
+use hotcell_protocol::Imports;
 use hotcell_protocol::Refusal;
 use hotcell_sandbox::Compiled;
 
 use crate::Granted;
 use crate::Host;
 use crate::Package;
+use crate::catalog::declared;
 use crate::catalog::declared::Declared;
 use crate::guests::Loaded;
 use crate::ready::Ready;
@@ -35,16 +37,14 @@ impl Host {
     /// # Errors
     /// [`Code::BadComponent`] or [`Code::ImportNotAllowed`]; [`Code::ToolNotTrusted`] for another executor than the manifest's.
     pub fn describe(&self, package: &Package) -> Result<Description, Refusal> {
-        let description = hotcell_sandbox::describe(package.code().0, &package.manifest.inert_imports)?;
-        let declared = Declared::of(&package.manifest, &description)?;
-        Ok(declared.map_or(description, |declared| declared.description().clone()))
+        declared::describe(package)
     }
 
     /// As [`Host::describe`], for the bytes of a granted tool. Of a tool with code, the manifest is not read.
     pub(crate) fn describe_granted(&self, granted: &Granted, bytes: Vec<u8>) -> Result<Description, Refusal> {
         match granted.declared {
             Some(_) => self.describe(&Package::new(bytes, None)?),
-            None => hotcell_sandbox::describe(&bytes, &granted.inert_imports),
+            None => hotcell_sandbox::describe(&bytes, &granted.imports()),
         }
     }
 
@@ -54,7 +54,7 @@ impl Host {
     /// # Errors
     /// As [`Host::describe`], and [`Code::BadConfig`] for what the manifest asks for and nobody can grant.
     pub fn examine(&self, package: &Package) -> Result<Description, Refusal> {
-        let description = hotcell_sandbox::describe(package.code().0, &package.manifest.inert_imports)?;
+        let description = hotcell_sandbox::describe(package.code().0, &package.manifest.imports())?;
         let declared = Declared::of(&package.manifest, &description)?;
         if let Some(declared) = &declared {
             let name = &package.manifest.name;
@@ -77,7 +77,7 @@ impl Host {
     /// [`Code::BadComponent`] if it cannot be compiled, [`Code::StoreUnavailable`] if it cannot be kept.
     pub fn install(&self, package: &Package, granted: Granted) -> Result<(), Refusal> {
         let (code, digest) = package.code();
-        let compiled = self.compiled(code, digest, &package.manifest.inert_imports)?;
+        let compiled = self.compiled(code, digest, &package.manifest.imports())?;
         let guests = self.room.guests()?;
         guests.check(&compiled)?;
         let tool = Ready::of(guests.load(compiled)?, Some(&package.manifest))?;
@@ -97,14 +97,14 @@ impl Host {
         }
         let bytes = self.catalog().component(granted)?;
         let tool = Arc::new(match &granted.declared {
-            None => Ready::of(self.load(&bytes, granted.digest, &granted.inert_imports)?, None)?,
+            None => Ready::of(self.load(&bytes, granted.digest, &granted.imports())?, None)?,
             Some(parts) => {
                 let package = Package::new(bytes, None)?;
                 if package.parts.as_ref() != Some(parts) {
                     return Err(other_parts(granted));
                 }
                 let (code, digest) = package.code();
-                let loaded = self.load(code, digest, &granted.inert_imports)?;
+                let loaded = self.load(code, digest, &granted.imports())?;
                 Ready::of(loaded, Some(&package.manifest))?
             }
         });
@@ -118,12 +118,12 @@ impl Host {
     }
 
     /// A tool of bytes whose digest was checked; compiled where no code of it is kept.
-    pub(crate) fn load(&self, bytes: &[u8], digest: Digest, inert: &[String]) -> Result<Loaded, Refusal> {
-        self.room.guests()?.load(self.compiled(bytes, digest, inert)?)
+    pub(crate) fn load(&self, bytes: &[u8], digest: Digest, imports: &Imports) -> Result<Loaded, Refusal> {
+        self.room.guests()?.load(self.compiled(bytes, digest, imports)?)
     }
 
-    fn compiled(&self, bytes: &[u8], digest: Digest, inert: &[String]) -> Result<Compiled, Refusal> {
-        self.code.compiled(bytes, digest, inert, |bytes| self.compiler.compile(bytes))
+    fn compiled(&self, bytes: &[u8], digest: Digest, imports: &Imports) -> Result<Compiled, Refusal> {
+        self.code.compiled(bytes, digest, imports, |bytes| self.compiler.compile(bytes))
     }
 
     /// Removes a tool, its grant and its code.

@@ -1,6 +1,7 @@
 //! The command line's words: what `hotcell --help` shows.
 
 mod auth;
+mod author;
 mod serve;
 
 use std::path::PathBuf;
@@ -20,6 +21,9 @@ pub use auth::AuthSignin;
 pub use auth::AuthStatus;
 pub use auth::KeyChoice;
 pub use auth::StoreKind;
+pub use author::Build;
+pub use author::Check;
+pub use author::New;
 pub use serve::Mcp;
 pub use serve::McpAdd;
 pub use serve::McpClient;
@@ -73,6 +77,12 @@ pub enum LogFilter {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Write a small tool to begin with: a project in a folder of its own
+    New(New),
+    /// Build a tool: the language's own builder, then the manifest and what is said of the actions packed in
+    Build(Build),
+    /// Check a tool as it was built: what would be refused, what agents would stumble over, what changed
+    Check(Check),
     /// Show all of it on a loopback server, in a folder of its own that is removed at the end
     Demo(Demo),
     /// Show what a tool asks for, ask, and record the grant

@@ -83,6 +83,9 @@ fn show(host: &Host, package: &Package, description: &Description, earlier: Opti
         }
         output::dim(&format!("executor sha256 {}", parts.executor_digest));
     }
+    for world in &granted.imports {
+        output::note(&format!("asks for {world}: its requests go through the same gate"));
+    }
     output::dim(&format!("sha256 {}", granted.digest));
     if let Some(earlier) = earlier {
         show_change(earlier, granted);

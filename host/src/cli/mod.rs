@@ -5,8 +5,10 @@ mod arguments;
 mod ask;
 mod audit;
 mod auth;
+mod author;
 mod call;
 mod chain;
+mod check;
 mod doctor;
 mod explain;
 mod install;
@@ -14,6 +16,7 @@ mod keys;
 mod mcp;
 pub(crate) mod output;
 mod package;
+mod progress;
 mod serve;
 mod show;
 
@@ -69,6 +72,7 @@ impl Exit {
             | Code::BadComponent
             | Code::BadConfig
             | Code::BadRequest
+            | Code::BuildFailed
             | Code::UnknownAction
             | Code::UnknownTool => Self::BadInput,
             Code::StoreUnavailable => Self::Store,
@@ -94,6 +98,9 @@ pub async fn run(cli: Cli) -> ExitCode {
 async fn dispatch(command: Command) -> Result<Exit, Refusal> {
     let done = |()| Exit::Done;
     match command {
+        Command::New(args) => author::new(&args).map(done),
+        Command::Build(args) => author::build(&args).map(done),
+        Command::Check(args) => check::check(&args),
         Command::Demo(args) => crate::demo::run(&args).await,
         Command::Install(args) => install(&host()?, &args).map(done),
         Command::List(args) => show::list(&host()?, &args).map(done),

@@ -1,5 +1,6 @@
 //! The only file that prints. Results go to standard output, the rest to standard error; colours on a terminal only.
 
+use std::io::IsTerminal as _;
 use std::io::Write as _;
 
 use anstream::eprintln;
@@ -80,6 +81,18 @@ pub(crate) fn refusal(refusal: &Refusal) {
     if !refusal.hint.is_empty() {
         eprintln!("{TITLE}hint{TITLE:#}: {}", refusal.hint);
     }
+}
+
+/// Whether a person watches standard error, so that a line may be drawn over and over.
+pub(crate) fn is_watched() -> bool {
+    std::io::stderr().is_terminal()
+}
+
+/// A line on standard error that the next one takes the place of; an empty one leaves nothing behind. For terminals alone.
+pub(crate) fn passing(text: &str) {
+    let mut stderr = anstream::stderr().lock();
+    drop(write!(stderr, "\r\u{1b}[2K{DIM}{text}{DIM:#}"));
+    drop(stderr.flush());
 }
 
 /// Rows under a head, in columns as wide as the terminal allows.

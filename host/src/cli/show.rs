@@ -108,17 +108,13 @@ fn find(host: &Host, args: &args::Inspect) -> Result<(Package, Option<Granted>),
     }
 }
 
-/// What an action without code sends, and what its parameters mean.
+/// What an action without code sends, and what is said of its parameters.
 fn show_request(manifest: &Manifest, action: &Action) {
     let Some(ask) = manifest.actions.get(&action.name) else { return };
-    let Some(request) = &ask.request else { return };
-    output::line(&format!("  sends: {} {}", request.method.as_str(), visible(&request.url)));
-    for (name, input) in &ask.inputs {
-        let about = input.about();
-        if !about.is_empty() {
-            output::line(&format!("  {name}: {}", visible(&about)));
-        }
+    if let Some(request) = &ask.request {
+        output::line(&format!("  sends: {} {}", request.method.as_str(), visible(&request.url)));
     }
+    ask.parameters.iter().for_each(|(name, about)| output::line(&format!("  {}: {}", visible(name), visible(about))));
 }
 
 fn show_grant(manifest: &Manifest, granted: Option<&Granted>, action: &Action) {

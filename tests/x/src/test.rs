@@ -55,11 +55,15 @@ pub(crate) fn all(args: &[String]) -> Done {
 fn documentation_and_sdk() -> Done {
     say::step("documentation tests");
     shown(places::cargo().args(["test", "--quiet", "--workspace", "--doc"]).env("HOTCELL_GUESTS", places::guests()))?;
-    say::step("tests of guest-sdk");
-    let sdk = places::root().join("guest-sdk/Cargo.toml");
-    let mut tests = places::cargo();
-    tests.args(["test", "--quiet", "--manifest-path"]).arg(sdk);
-    shown(tests.env("CARGO_TARGET_DIR", places::guests_target().join("host")))
+    // The SDK's own tests, and those that use it as a tool does.
+    for workspace in ["guest-sdk", "tests/sdk"] {
+        say::step(&format!("tests of {workspace}"));
+        let mut tests = places::cargo();
+        tests.args(["test", "--quiet", "--workspace", "--manifest-path"]);
+        tests.arg(places::root().join(workspace).join("Cargo.toml"));
+        shown(tests.env("CARGO_TARGET_DIR", places::guests_target().join("host")))?;
+    }
+    Ok(())
 }
 
 /// `cargo x hostile`

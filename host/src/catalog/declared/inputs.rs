@@ -4,9 +4,13 @@ use hotcell_protocol::Code;
 use hotcell_protocol::Field;
 use hotcell_protocol::Refusal;
 use hotcell_protocol::Type;
+use hotcell_protocol::text::cut;
 use serde::Deserialize;
 use serde::Serialize;
 use serde_json::Value;
+
+/// Bytes of what is said of a parameter: with its bounds, it stays within what a description may have.
+const DESCRIPTION_BYTES: usize = 1_500;
 
 /// What one parameter takes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -122,8 +126,8 @@ impl Input {
         if self.join.is_some() && kind != Kind::List {
             return Err(("join", "only a list can be joined", "write `type = \"list\"`"));
         }
-        if self.description.len() > 2_000 {
-            return Err(("description", "it has more than 2,000 bytes", "shorten it"));
+        if self.description.len() > DESCRIPTION_BYTES {
+            return Err(("description", "it has more than 1,500 bytes", "shorten it"));
         }
         let whole = |value: &Value| has_type(value, &self.bare_type()) && self.bounds(value).is_none();
         if !self.default.as_ref().is_none_or(whole) {
@@ -165,7 +169,8 @@ impl Input {
             (Some(most), _) => parts.push(format!("at most {most} characters")),
             (None, _) => {}
         }
-        parts.extend(self.default.as_ref().map(|value| format!("{value} where it is not given")));
+        let short = |value: &Value| cut(&value.to_string(), 200);
+        parts.extend(self.default.as_ref().map(|value| format!("{} where it is not given", short(value))));
         match (self.description.is_empty(), parts.is_empty()) {
             (_, true) => self.description.clone(),
             (true, false) => parts.join("; "),

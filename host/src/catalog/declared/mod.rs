@@ -18,6 +18,7 @@ use hotcell_template::is_name;
 pub use inputs::Input;
 pub use inputs::Kind;
 pub(crate) use ready::Declared;
+pub(crate) use ready::describe;
 
 use super::Ask;
 use super::Manifest;
@@ -51,6 +52,18 @@ pub(super) fn check(manifest: &Manifest, text: &str, file: &str) -> Result<(), R
         None => nothing_declared(manifest),
     };
     found.map_err(|wrong| refusal(&wrong, text, file))
+}
+
+/// What is said of parameters goes where every tool's is, so that people and agents read it in the same places.
+pub(super) fn explain(manifest: &mut Manifest) {
+    for ask in manifest.actions.values_mut() {
+        for (name, input) in &ask.inputs {
+            let about = input.about();
+            if !about.is_empty() {
+                ask.parameters.entry(name.clone()).or_insert(about);
+            }
+        }
+    }
 }
 
 fn refusal(wrong: &Wrong, text: &str, file: &str) -> Refusal {

@@ -14,6 +14,7 @@ use serde_json::Value;
 use serde_json::json;
 
 use super::super::Manifest;
+use super::super::Package;
 use super::super::executor;
 use super::super::executor::Wanted;
 use super::Input;
@@ -54,7 +55,7 @@ impl Declared {
             let request = serde_json::to_string(request).map_err(|_| unreadable())?;
             actions.insert(name.clone(), DeclaredAction { request, inputs: ask.inputs.clone(), variables });
         }
-        let described = actions.iter().map(|(name, action)| describe(name, &action.inputs)).collect();
+        let described = actions.iter().map(|(name, action)| self::action(name, &action.inputs)).collect();
         let description = Description { imports: executor.imports.clone(), actions: described };
         Ok(Some(Self { description, run, actions, variables: manifest.variables.clone() }))
     }
@@ -124,7 +125,17 @@ impl Declared {
     }
 }
 
-fn describe(name: &str, inputs: &BTreeMap<String, Input>) -> Action {
+/// Reads a package's actions and imports, those that its manifest declares where it has no code. Compiles and runs nothing.
+///
+/// # Errors
+/// As [`hotcell_sandbox::describe`]; [`Code::ToolNotTrusted`] for another executor than the manifest's.
+pub(crate) fn describe(package: &Package) -> Result<Description, Refusal> {
+    let description = hotcell_sandbox::describe(package.code().0, &package.manifest.imports())?;
+    let declared = Declared::of(&package.manifest, &description)?;
+    Ok(declared.map_or(description, |declared| declared.description))
+}
+
+fn action(name: &str, inputs: &BTreeMap<String, Input>) -> Action {
     let fields = inputs.iter().map(|(name, input)| input.field(name));
     let (needed, further): (Vec<_>, Vec<_>) =
         fields.partition(|field| !matches!(field.kind, hotcell_protocol::Type::Option(_)));

@@ -115,6 +115,7 @@ pub(super) mod tests {
             granted_at: jiff::Timestamp::UNIX_EPOCH,
             inert_imports: Vec::new(),
             declared: None,
+            imports: [].into(),
             actions: BTreeMap::new(),
         };
         Purpose {

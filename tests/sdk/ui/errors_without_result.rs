@@ -1,0 +1,14 @@
+#![allow(unused)]
+
+#[hotcell::tool]
+mod tool {
+    /// Lists issues.
+    ///
+    /// # Errors
+    /// If there are none.
+    pub fn list_issues() -> Vec<String> {
+        Vec::new()
+    }
+}
+
+fn main() {}
