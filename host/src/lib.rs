@@ -58,6 +58,7 @@ pub use catalog::Granted;
 pub use catalog::GrantedAction;
 pub use catalog::Manifest;
 pub use catalog::Package;
+pub use catalog::Texts;
 pub use catalog::embedded;
 pub use catalog::with_manifest;
 pub use config::Config;

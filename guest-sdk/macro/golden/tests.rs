@@ -83,7 +83,8 @@ fn mistakes_that_the_compiler_speaks_of_too_are_told_as_well() {
 
 #[test]
 fn types_are_nested_no_deeper_than_anybody_reads_and_an_alias_of_itself_ends() {
-    let nested = |levels: usize| format!("mod t {{ pub fn f(a: {}u8{}) {{}} }}", "Vec<".repeat(levels), ">".repeat(levels));
+    let nested =
+        |levels: usize| format!("mod t {{ pub fn f(a: {}u8{}) {{}} }}", "Vec<".repeat(levels), ">".repeat(levels));
     assert_eq!(mistakes(&nested(23)), [""; 0]);
     assert_eq!(mistakes(&nested(24)), ["types are nested deeper than 24 levels"]);
     assert_eq!(mistakes("mod t { type A = Vec<A>; pub fn f(a: A) {} }"), ["types are nested deeper than 24 levels"]);

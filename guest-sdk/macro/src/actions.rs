@@ -40,7 +40,9 @@ pub(crate) fn section(tool: &Tool) -> Result<String, String> {
 }
 
 fn too_long() -> String {
-    format!("the descriptions of this tool, repeated for each action, have more than {LONGEST} bytes: shorten them, or make two tools")
+    format!(
+        "the descriptions of this tool, repeated for each action, have more than {LONGEST} bytes: shorten them, or make two tools"
+    )
 }
 
 fn of_action(tool: &Tool, action: &Action) -> Result<String, String> {
@@ -49,7 +51,8 @@ fn of_action(tool: &Tool, action: &Action) -> Result<String, String> {
         let _ = writeln!(text, "description = {}", quoted(&flowing(&action.docs)));
     }
     if !action.services.is_empty() {
-        let services = action.services.iter().map(|(service, scopes)| format!("{} = {}", quoted(service), list(scopes)));
+        let services =
+            action.services.iter().map(|(service, scopes)| format!("{} = {}", quoted(service), list(scopes)));
         let _ = writeln!(text, "services = {{ {} }}", services.collect::<Vec<_>>().join(", "));
     }
     if !action.public.is_empty() {

@@ -69,15 +69,20 @@ impl Types<'_> {
     /// The SDK's own error type, as if it stood in the module.
     pub(crate) fn problem(&mut self, path: &syn::Path) -> syn::Result<Type> {
         const KEY: &str = "hotcell::Problem";
-        if let Some(index) = self.declared.iter().position(|declared| declared.path.to_string().ends_with(":: Problem")) {
+        if let Some(index) = self.declared.iter().position(|declared| declared.path.to_string().ends_with(":: Problem"))
+        {
             return Ok(Type::Named(index));
         }
         let item = problem();
         let wit = Name::from_text("problem", path.span())?;
         self.names.add(&wit, "hotcell's Problem")?;
         let sdk = &self.sdk;
-        let declared =
-            Declared { name: wit.clone(), path: quote!(#sdk::Problem), docs: self.text(&item.attrs), shape: Shape::Open };
+        let declared = Declared {
+            name: wit.clone(),
+            path: quote!(#sdk::Problem),
+            docs: self.text(&item.attrs),
+            shape: Shape::Open,
+        };
         let index = self.open(KEY, declared);
         let shape = self.cases(&item, &wit);
         self.close(index, shape);
@@ -138,7 +143,8 @@ impl Types<'_> {
 
     fn cases(&mut self, item: &ItemEnum, of: &Name) -> Shape {
         if item.variants.is_empty() {
-            self.mistakes.add(item.ident.span(), format!("`{}` has no cases: nobody could make a value of it", item.ident));
+            self.mistakes
+                .add(item.ident.span(), format!("`{}` has no cases: nobody could make a value of it", item.ident));
         }
         let mut distinct = Distinct::new("two cases");
         let mut cases = Vec::new();
@@ -173,7 +179,8 @@ impl Types<'_> {
             Fields::Unnamed(fields) => {
                 let parts: Vec<_> = fields.unnamed.iter().filter_map(|field| self.typed(&field.ty)).collect();
                 if fields.unnamed.is_empty() {
-                    self.mistakes.push(syn::Error::new_spanned(fields, "there is nothing in the brackets: leave them out"));
+                    self.mistakes
+                        .push(syn::Error::new_spanned(fields, "there is nothing in the brackets: leave them out"));
                 }
                 if parts.is_empty() { Payload::None } else { Payload::Parts(parts) }
             }
@@ -217,7 +224,10 @@ fn problem() -> ItemEnum {
 }
 
 /// The names of structs that bear `#[flags]`, which is taken off them; off anything else it is refused.
-pub(crate) fn take_flags(items: &mut [Item], mistakes: &mut crate::mistakes::Mistakes) -> std::collections::BTreeSet<String> {
+pub(crate) fn take_flags(
+    items: &mut [Item],
+    mistakes: &mut crate::mistakes::Mistakes,
+) -> std::collections::BTreeSet<String> {
     let mut found = std::collections::BTreeSet::new();
     for item in items {
         match item {

@@ -74,10 +74,13 @@ fn sdk() -> TokenStream {
 fn surround(module: &mut ItemMod, sdk: &TokenStream) {
     module.attrs.push(parse_quote!(#[allow(unreachable_pub, reason = "`pub fn` is an action")]));
     if let Some((_, items)) = &mut module.content {
-        items.insert(0, parse_quote! {
-            #[allow(unused_imports)]
-            use #sdk::prelude::*;
-        });
+        items.insert(
+            0,
+            parse_quote! {
+                #[allow(unused_imports)]
+                use #sdk::prelude::*;
+            },
+        );
     }
 }
 

@@ -34,7 +34,10 @@ use crate::types::Types;
 pub(crate) fn read(arguments: Arguments, module: &mut ItemMod, sdk: TokenStream) -> (Option<Tool>, Mistakes) {
     let mut mistakes = Mistakes::default();
     let Some((_, items)) = &mut module.content else {
-        mistakes.push(syn::Error::new_spanned(&*module, "the macro sees this file alone: write the actions here, `mod tool { … }`"));
+        mistakes.push(syn::Error::new_spanned(
+            &*module,
+            "the macro sees this file alone: write the actions here, `mod tool { … }`",
+        ));
         return (None, mistakes);
     };
     let flags = declared::take_flags(items, &mut mistakes);
@@ -83,8 +86,12 @@ fn functions(items: &mut [Item], arguments: &Arguments, mistakes: &mut Mistakes)
                 let why = format!("`{}` is none: actions are `pub fn`", function.sig.ident);
                 attributes::refuse_reach(&mut function.attrs, &why, mistakes);
             }
-            Item::Enum(item) => attributes::refuse_reach(&mut item.attrs, "a type is none: put it on a `pub fn`", mistakes),
-            Item::Struct(item) => attributes::refuse_reach(&mut item.attrs, "a type is none: put it on a `pub fn`", mistakes),
+            Item::Enum(item) => {
+                attributes::refuse_reach(&mut item.attrs, "a type is none: put it on a `pub fn`", mistakes)
+            }
+            Item::Struct(item) => {
+                attributes::refuse_reach(&mut item.attrs, "a type is none: put it on a `pub fn`", mistakes)
+            }
             _ => {}
         }
     }
@@ -126,12 +133,16 @@ fn action(taken: Taken, types: &mut Types<'_>, distinct: &mut Distinct) -> syn::
         }
     };
     let text = docs::text(&function.attrs)?;
-    let names: Vec<_> = parameters.iter().flat_map(|field| [field.ident.unraw().to_string(), field.name.as_str().to_owned()]).collect();
+    let names: Vec<_> =
+        parameters.iter().flat_map(|field| [field.ident.unraw().to_string(), field.name.as_str().to_owned()]).collect();
     let docs = Docs::of(&text, &names);
     document(&mut parameters, docs.parameters, types);
     let fails = matches!(result, Some(Typed { kind: Type::Result(..), .. }));
     if !fails && !docs.errors.is_empty() {
-        types.mistakes.add(signature.ident.span(), "the docs have a section `# Errors`, but this action returns no `Result`".to_owned());
+        types.mistakes.add(
+            signature.ident.span(),
+            "the docs have a section `# Errors`, but this action returns no `Result`".to_owned(),
+        );
     }
     Ok(Action {
         name,
@@ -154,7 +165,9 @@ fn document(parameters: &mut [Field], texts: BTreeMap<String, String>, types: &m
         if field.docs.is_empty() {
             field.docs = text;
         } else {
-            types.mistakes.add(field.name.span, format!("`{name}` is described twice: here, and in the function's comment"));
+            types
+                .mistakes
+                .add(field.name.span, format!("`{name}` is described twice: here, and in the function's comment"));
         }
     }
 }

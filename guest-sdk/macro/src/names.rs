@@ -37,7 +37,9 @@ impl Name {
             return wrong(format!("`{written}` must begin with a letter: rename it"));
         }
         if text.len() > LONGEST {
-            return wrong(format!("`{text}` has more than {LONGEST} characters, the most that agents take: shorten it"));
+            return wrong(format!(
+                "`{text}` has more than {LONGEST} characters, the most that agents take: shorten it"
+            ));
         }
         Ok(Self { text, span })
     }
@@ -144,7 +146,9 @@ mod tests {
 
     #[test]
     fn what_wit_cannot_name_is_refused() {
-        for (rust, why) in [("größe", "outside ASCII"), ("_1", "begin with a letter"), (&"x".repeat(65), "more than 64")] {
+        for (rust, why) in
+            [("größe", "outside ASCII"), ("_1", "begin with a letter"), (&"x".repeat(65), "more than 64")]
+        {
             let refused = name(rust).err().map(|error| error.to_string()).unwrap_or_default();
             assert!(refused.contains(why), "{rust}: {refused}");
         }

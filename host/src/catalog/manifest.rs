@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 
 use hotcell_protocol::Code;
 use hotcell_protocol::Description;
+use hotcell_protocol::Imports;
 use hotcell_protocol::Refusal;
+use hotcell_protocol::World;
 use hotcell_protocol::limits;
 use hotcell_protocol::text::visible;
 use serde::Deserialize;
@@ -13,6 +15,9 @@ use serde::Serialize;
 use toml::Spanned;
 use toml::de::DeTable;
 use toml::de::Deserializer;
+
+use super::texts;
+use super::texts::Texts;
 
 /// A manifest, `hotcell.toml`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +33,9 @@ pub struct Manifest {
     /// Interfaces that may be imported although every call of them is refused. Only `wasi:sockets`.
     #[serde(default)]
     pub inert_imports: Vec<String>,
+    /// Interfaces of other hosts, whose requests go through the gate as well.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub imports: BTreeSet<World>,
     /// What each action asks for. An action that is not named here asks for nothing.
     #[serde(default)]
     pub actions: BTreeMap<String, Ask>,
@@ -46,6 +54,12 @@ pub struct Ask {
     /// Requests to public origins, without a token: `GET https://api.example.com/v1/**`.
     #[serde(default)]
     pub public: BTreeSet<String>,
+    /// What parameters are, and parts of them, by path: `owner`, `filter.state`, `items[].id`.
+    #[serde(default, skip_serializing_if = "Texts::is_empty")]
+    pub parameters: Texts,
+    /// What the result is, and parts of it: `[].title`; the whole of it has the empty path.
+    #[serde(default, skip_serializing_if = "Texts::is_empty")]
+    pub returns: Texts,
 }
 
 impl Manifest {
@@ -94,13 +108,18 @@ impl Manifest {
                 "only \"wasi:sockets\" can be linked without effect",
             ));
         }
-        let texts = self.actions.values().map(|ask| &ask.description).chain([&self.description]);
-        for text in texts {
+        for text in self.actions.values().flat_map(Ask::texts).chain([&self.description]) {
             if text.len() > 2_000 {
                 return Err(bad(file, "a `description` has more than 2,000 bytes".into(), "shorten it"));
             }
         }
         Ok(())
+    }
+
+    /// What the component may import beyond what every tool may.
+    #[must_use]
+    pub fn imports(&self) -> Imports {
+        Imports { inert: self.inert_imports.clone(), worlds: self.imports.clone() }
     }
 
     /// Checks that each action named here is one that the component exports.
@@ -109,7 +128,7 @@ impl Manifest {
     /// [`Code::BadConfig`] naming the action and those that exist.
     pub fn check_against(&self, description: &Description) -> Result<(), Refusal> {
         let Some(unknown) = self.actions.keys().find(|name| description.action(name).is_none()) else {
-            return Ok(());
+            return self.actions.iter().try_for_each(|(name, ask)| ask.check_texts(name, description));
         };
         let known: Vec<_> = description.actions.iter().map(|action| action.name.as_str()).collect();
         Err(bad(
@@ -117,6 +136,34 @@ impl Manifest {
             format!("`actions.{}` is not an export of the component", visible(unknown)),
             &format!("the component's actions are: {}", known.join(", ")),
         ))
+    }
+}
+
+impl Ask {
+    /// All that is said to people and models.
+    fn texts(&self) -> impl Iterator<Item = &String> {
+        [&self.description].into_iter().chain(self.parameters.values()).chain(self.returns.values())
+    }
+
+    /// Checks that what is explained is there.
+    fn check_texts(&self, name: &str, description: &Description) -> Result<(), Refusal> {
+        let Some(action) = description.action(name) else { return Ok(()) };
+        let known = texts::paths(action);
+        let tables = [("parameters", &self.parameters, &known.parameters), ("returns", &self.returns, &known.returns)];
+        for (table, texts, known) in tables {
+            if let Some(unknown) = texts.keys().find(|path| !known.contains(*path)) {
+                let some: Vec<_> = known.iter().take(20).map(|path| format!("`{path}`")).collect();
+                return Err(bad(
+                    "the manifest",
+                    format!("`actions.{}.{table}` explains `{}`, which is not there", visible(name), visible(unknown)),
+                    &match some.as_slice() {
+                        [] => "leave it out: there is nothing to explain".to_owned(),
+                        some => format!("what can be explained there: {}", some.join(", ")),
+                    },
+                ));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -198,6 +245,18 @@ public = ["GET https://api.example.com/v1/**"]
         {
             mistake(&format!("name = \"{name}\"\nversion = \"1\"\n"));
         }
+    }
+
+    #[test]
+    fn only_interfaces_that_lead_to_the_gate_can_be_imported() {
+        let text = |imports: &str| format!("name = \"a\"\nversion = \"1\"\nimports = {imports}\n");
+        let manifest = Manifest::parse(&text(r#"["wasi:http", "near:agent", "wasi:http"]"#), "t").unwrap();
+        assert_eq!(manifest.imports().worlds, BTreeSet::from([World::NearAgent, World::WasiHttp]));
+        for imports in [r#"["wasi:sockets"]"#, r#"["wasi:http/types"]"#, r#"["wasi:http@0.2.0"]"#, r#""wasi:http""#, "true", r#"[""]"#] {
+            let message = mistake(&text(imports));
+            assert!(message.starts_with("hotcell.toml, line 3"), "{message}");
+        }
+        assert!(mistake(&text(r#"["wasi:sockets"]"#)).contains("`near:agent` or `wasi:http`"));
     }
 
     #[test]

@@ -160,7 +160,17 @@ mod every_type {
     }
 
     /// More than fit into the registers of a call.
-    pub fn many(a: String, b: String, c: String, d: String, e: String, f: String, g: String, h: String, i: Option<u8>) -> String {
+    pub fn many(
+        a: String,
+        b: String,
+        c: String,
+        d: String,
+        e: String,
+        f: String,
+        g: String,
+        h: String,
+        i: Option<u8>,
+    ) -> String {
         [a, b, c, d, e, f, g, h, i.map(|i| i.to_string()).unwrap_or_default()].concat()
     }
 
