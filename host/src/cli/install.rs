@@ -81,6 +81,14 @@ pub(super) fn package(file: &Path, manifest: Option<&Path>) -> Result<Package, R
     Package::new(component, Some((&text, &name)))
 }
 
+/// The same; where there is no manifest in it or beside it, this one.
+pub(super) fn package_or(file: &Path, manifest: Option<PathBuf>) -> Result<Package, Refusal> {
+    let component = folders::read_named_file(file, limits::COMPONENT_BYTES)?;
+    let carried = hotcell_sandbox::is_component(&component) && crate::catalog::embedded(&component)?.is_some();
+    let other = manifest.filter(|_| !carried && beside(file).is_none());
+    package(file, other.as_deref())
+}
+
 fn beside(file: &Path) -> Option<PathBuf> {
     let own = file.with_extension("toml");
     let common = file.with_file_name("hotcell.toml");

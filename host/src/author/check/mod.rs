@@ -49,7 +49,7 @@ impl Finding {
 /// Errors come first.
 pub(crate) fn check(package: &Package, services: Option<&str>, before: Option<&Package>) -> Vec<Finding> {
     let manifest = &package.manifest;
-    let description = match hotcell_sandbox::describe(&package.bytes, &manifest.inert_imports) {
+    let description = match hotcell_sandbox::describe(&package.bytes, &manifest.imports()) {
         Ok(description) => description,
         // Nothing else can be known of it.
         Err(refusal) => return vec![Finding::refused("component", refusal)],
@@ -63,7 +63,7 @@ pub(crate) fn check(package: &Package, services: Option<&str>, before: Option<&P
     found.extend(rules::words(manifest, &description));
     found.extend(rules::size(&package.bytes));
     if let Some(before) = before {
-        match hotcell_sandbox::describe(&before.bytes, &before.manifest.inert_imports) {
+        match hotcell_sandbox::describe(&before.bytes, &before.manifest.imports()) {
             Ok(old) => found.extend(since(before, &old, package, &description)),
             Err(refusal) => found.push(Finding::refused("earlier-component", refusal)),
         }
