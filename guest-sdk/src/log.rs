@@ -1,4 +1,7 @@
 //! Lines for the person who runs the tool. `println!` and `eprintln!` arrive in the same log, as `info` and `warn`.
+//!
+//! The macros [`debug!`](crate::debug), [`info!`](crate::info), [`warn!`](crate::warn) and [`error!`](crate::error) take what
+//! `format!` takes: `hotcell::info!("page {page} of {pages}")`.
 
 use crate::bindings::hotcell::tool::log;
 
@@ -20,4 +23,28 @@ pub fn warn(message: &str) {
 /// Something failed.
 pub fn error(message: &str) {
     log::write(log::Level::Error, message);
+}
+
+/// A line for the tool's author, as [`log::debug`](crate::log::debug).
+#[macro_export]
+macro_rules! debug {
+    ($($text:tt)+) => { $crate::log::debug(&::std::format!($($text)+)) };
+}
+
+/// An ordinary line, as [`log::info`](crate::log::info).
+#[macro_export]
+macro_rules! info {
+    ($($text:tt)+) => { $crate::log::info(&::std::format!($($text)+)) };
+}
+
+/// A line that is worth a look, as [`log::warn`](crate::log::warn).
+#[macro_export]
+macro_rules! warn {
+    ($($text:tt)+) => { $crate::log::warn(&::std::format!($($text)+)) };
+}
+
+/// A line on what failed, as [`log::error`](crate::log::error).
+#[macro_export]
+macro_rules! error {
+    ($($text:tt)+) => { $crate::log::error(&::std::format!($($text)+)) };
 }

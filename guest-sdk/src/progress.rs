@@ -6,3 +6,17 @@ use crate::bindings::hotcell::tool::progress;
 pub fn report(done: u64, total: Option<u64>, note: Option<&str>) {
     progress::report(done, total, note);
 }
+
+/// As [`report`], with numbers of any type: `hotcell::progress!(page, pages, "page {page}")`.
+pub fn of(done: impl TryInto<u64>, total: impl TryInto<u64>, note: Option<&str>) {
+    report(done.try_into().unwrap_or_default(), total.try_into().ok(), note);
+}
+
+/// Reports `done` of `total` units, with a note as `format!` takes it, or without: `progress!(3, 10, "page {page}")`.
+#[macro_export]
+macro_rules! progress {
+    ($done:expr, $total:expr $(,)?) => { $crate::progress::of($done, $total, ::std::option::Option::None) };
+    ($done:expr, $total:expr, $($note:tt)+) => {
+        $crate::progress::of($done, $total, ::std::option::Option::Some(&::std::format!($($note)+)))
+    };
+}

@@ -28,8 +28,10 @@
     )
 )]
 
+mod author;
 mod call;
 mod catalog;
+mod chain;
 pub mod cli;
 pub mod compiler;
 mod config;
@@ -37,14 +39,17 @@ mod demo;
 mod folders;
 mod guests;
 mod host;
+mod kept;
 mod keys;
 mod mcp;
 mod random;
+mod ready;
 pub mod record;
 mod signature;
 mod signed_in;
 mod stop;
 mod strikes;
+mod tools;
 
 pub use call::Called;
 pub use call::Request;
@@ -55,10 +60,16 @@ pub use catalog::Ask;
 pub use catalog::Catalog;
 pub use catalog::Granted;
 pub use catalog::GrantedAction;
+pub use catalog::Input;
+pub use catalog::Kind;
 pub use catalog::Manifest;
 pub use catalog::Package;
+pub use catalog::Parts;
+pub use catalog::Texts;
 pub use catalog::embedded;
 pub use catalog::with_manifest;
+pub use chain::Chain;
+pub use chain::Link;
 pub use config::Config;
 pub use folders::Places;
 pub use guests::Isolation;

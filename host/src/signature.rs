@@ -12,7 +12,7 @@ pub(crate) fn signature(action: &Action) -> String {
 }
 
 /// A type as WIT writes it; structures are written out in place.
-fn wit(kind: &Type) -> String {
+pub(crate) fn wit(kind: &Type) -> String {
     let list = |kinds: &[Type]| kinds.iter().map(wit).collect::<Vec<_>>().join(", ");
     match kind {
         Type::Bool => "bool".into(),

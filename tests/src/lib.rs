@@ -25,6 +25,7 @@ pub mod memory;
 pub mod programs;
 mod run;
 mod scene;
+mod tool_project;
 mod upstream;
 
 pub use canary::Canary;
@@ -41,6 +42,7 @@ pub use run::Lines;
 pub use scene::Scene;
 pub use scene::asks;
 pub use scene::is;
+pub use tool_project::ToolProject;
 pub use upstream::Raw;
 pub use upstream::Seen;
 pub use upstream::Upstream;

@@ -139,7 +139,7 @@ async fn bodies_headers_and_answers_arrive_as_they_were_sent() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn b1_b3_b5_b8_b11_b12_b17_b18_what_is_not_a_programs_to_say_is_not_sent() {
+async fn b1_b3_b5_b8_b11_b12_b18_b23_what_is_not_a_programs_to_say_is_not_sent() {
     let cell = Cell::new("up_");
     let upstream = Upstream::start(|_| Raw::ok("fine")).await;
     let hotcell = open(&cell, &upstream);

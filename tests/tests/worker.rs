@@ -11,14 +11,16 @@
     reason = "tests may panic, say what they leave out, and prepare files"
 )]
 
-use std::collections::BTreeMap;
-use std::io::Read as _;
-use std::io::Seek as _;
 use std::time::Duration;
 use std::time::Instant;
 
 use hotcell::Isolation;
+use hotcell::worker;
+use hotcell::worker::Pool;
+use hotcell_protocol::CallRequest;
 use hotcell_protocol::Code;
+use hotcell_protocol::Digest;
+use hotcell_protocol::Limits;
 use hotcell_protocol::Verdict;
 use hotcell_tests::Agent;
 use hotcell_tests::Canary;
@@ -28,6 +30,10 @@ use hotcell_tests::Raw;
 use hotcell_tests::Revision;
 use hotcell_tests::Scene;
 use hotcell_tests::Upstream;
+use hotcell_tests::bench::Nothing;
+use hotcell_tests::memory::children;
+use hotcell_tests::memory::whole;
+use hotcell_tests::programs;
 use serde_json::json;
 
 const UPSTREAM: &str =
@@ -38,46 +44,10 @@ fn config() -> String {
     format!("{UPSTREAM}{LIMITS}")
 }
 
-/// The children of a process, with their states (proc_pid_stat(5)): `Z` is a zombie.
-fn children(of: u32) -> BTreeMap<u32, char> {
-    let mut found = BTreeMap::new();
-    for entry in std::fs::read_dir("/proc").unwrap().flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
-        let Ok(stat) = std::fs::read_to_string(entry.path().join("stat")) else { continue };
-        // The name, in parentheses, may hold anything.
-        let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
-        if fields[1] == of.to_string() {
-            found.insert(pid, fields[0].chars().next().unwrap());
-        }
-    }
-    found
-}
-
 fn signal(pid: u32, signal: i32) {
     let pid = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
     let signal = rustix::process::Signal::from_named_raw(signal).unwrap();
     rustix::process::kill_process(pid, signal).ok();
-}
-
-/// All readable memory of a process; `None` where this user may not read it.
-fn memory(pid: u32) -> Option<Vec<u8>> {
-    let maps = std::fs::read_to_string(format!("/proc/{pid}/maps")).ok()?;
-    let mut file = std::fs::File::open(format!("/proc/{pid}/mem")).ok()?;
-    let mut all = Vec::new();
-    for line in maps.lines().filter(|line| line.split_whitespace().nth(1).is_some_and(|rights| rights.starts_with('r')))
-    {
-        let (start, end) = line.split_whitespace().next().unwrap().split_once('-').unwrap();
-        let [start, end] = [start, end].map(|text| u64::from_str_radix(text, 16).unwrap());
-        if line.contains("[vvar") || line.contains("[vsyscall]") || file.seek(std::io::SeekFrom::Start(start)).is_err()
-        {
-            continue;
-        }
-        // What was unmapped meanwhile is not there to be read.
-        let mut bytes = Vec::new();
-        drop((&mut file).take(end - start).read_to_end(&mut bytes));
-        all.extend(bytes);
-    }
-    Some(all)
 }
 
 /// The promise itself, at the second wall: the worker of a tool that made 1,000 calls with a credential has seen none of it.
@@ -106,7 +76,7 @@ async fn h1_the_whole_memory_of_a_worker_holds_no_token_after_a_thousand_calls()
             assert!(answer.to_string().contains("fine"), "{answer}");
         }
         let workers = children(agent.process());
-        let Some(broker) = memory(agent.process()) else {
+        let Some(broker) = whole(agent.process()) else {
             println!("left out: this user cannot read the memory of a hardened process (the superuser can)");
             return;
         };
@@ -114,7 +84,7 @@ async fn h1_the_whole_memory_of_a_worker_holds_no_token_after_a_thousand_calls()
         assert!(canary.found_in(&broker).is_some(), "the broker holds the token: the search would not find it");
         assert_eq!(workers.len(), 1, "{workers:?}");
         for worker in workers.keys() {
-            let memory = memory(*worker).unwrap();
+            let memory = whole(*worker).unwrap();
             assert!(memory.len() > 1_000_000, "{} bytes", memory.len());
             assert!(memory.windows(11).any(|bytes| bytes == b"hostile-ask" || bytes == b"hotcell:too"));
             assert_eq!(canary.found_in(&memory), None);
@@ -316,6 +286,16 @@ async fn h1_tools_do_not_share_a_worker_and_with_isolation_call_no_call_does() {
 /// A broker that is killed takes its workers with it.
 #[test]
 fn h1_workers_end_when_the_broker_is_killed() {
+    end_with_their_broker(|_| {});
+}
+
+/// Also those that do nothing about it: one that was taken over does not look at its socket.
+#[test]
+fn h1_workers_that_stand_still_end_when_the_broker_is_killed() {
+    end_with_their_broker(|worker| signal(worker, libc::SIGSTOP));
+}
+
+fn end_with_their_broker(before: impl Fn(u32)) {
     let cell = Cell::new("up_");
     cell.config(&config());
     cell.install("hostile");
@@ -323,6 +303,7 @@ fn h1_workers_end_when_the_broker_is_killed() {
     agent.call("hostile_fine", json!({}));
     let workers = children(agent.process());
     assert!(!workers.is_empty());
+    workers.keys().for_each(|worker| before(*worker));
     signal(agent.process(), libc::SIGKILL);
     agent.wait();
     let started = Instant::now();
@@ -341,5 +322,35 @@ async fn bodies_and_answers_cross_the_wall_whole() {
         let body = "b".repeat(size);
         let (got, _) = hotcell_tests::asks(&hotcell, scene.arguments("post", "/api/x", &[], Some(&body))).await;
         assert!(got.unwrap().contains(&body.repeat(3)), "{size} bytes");
+    }
+}
+
+/// A worker that has nothing to do is ended after its time; the next call has a new one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_rests_for_too_long_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = cap_std::fs::Dir::open_ambient_dir(folder.path(), cap_std::ambient_authority()).unwrap();
+    let bytes = std::fs::read(programs::guest("by-hand")).unwrap();
+    let cache = hotcell_sandbox::CodeCache::new(dir, [7; 32]);
+    let compiled = cache.compiled(&bytes, Digest::of(&bytes), &[], hotcell_sandbox::compile).unwrap();
+    let code = std::sync::Arc::new(worker::Code::seal(compiled).unwrap());
+    let options = worker::Options { rest: Duration::from_millis(300), ..worker::Options::of(programs::hotcell()) };
+    let pool = Pool::new(options);
+    let call = || CallRequest { action: "nothing".into(), arguments: json!({}), limits: Limits::default() };
+    for _ in 0..2 {
+        let outcome = pool.call(&code, None, call(), std::sync::Arc::new(Nothing)).await;
+        assert!(matches!(outcome.verdict, Verdict::Returned(_)), "{outcome:?}");
+        let worker = pool.processes();
+        assert_eq!(worker.len(), 1);
+        tokio::time::sleep(Duration::from_millis(150)).await;
+        let outcome = pool.call(&code, None, call(), std::sync::Arc::new(Nothing)).await;
+        assert!(matches!(outcome.verdict, Verdict::Returned(_)), "{outcome:?}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        assert_eq!(pool.processes(), worker, "it was used meanwhile");
+        let started = Instant::now();
+        while !pool.processes().is_empty() {
+            assert!(started.elapsed() < Duration::from_secs(5), "it rests for ever");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 }

@@ -22,6 +22,8 @@ pub enum Code {
     BadConfig,
     /// The guest's request is malformed.
     BadRequest,
+    /// An author's tool cannot be built: its builder is missing, or fails.
+    BuildFailed,
     /// The call took longer than its deadline, or more processor time than it has.
     DeadlineExceeded,
     /// The guest trapped: `unreachable`, out-of-bounds access, stack overflow, exit.
@@ -86,6 +88,7 @@ impl Code {
             Self::BadComponent => "bad-component",
             Self::BadConfig => "bad-config",
             Self::BadRequest => "bad-request",
+            Self::BuildFailed => "build-failed",
             Self::DeadlineExceeded => "deadline-exceeded",
             Self::GuestTrapped => "guest-trapped",
             Self::HeaderForbidden => "header-forbidden",

@@ -5,13 +5,19 @@ mod arguments;
 mod ask;
 mod audit;
 mod auth;
+mod author;
 mod call;
+mod chain;
+mod check;
 mod doctor;
 mod explain;
 mod install;
 mod keys;
+mod kit;
 mod mcp;
 pub(crate) mod output;
+mod package;
+mod progress;
 mod serve;
 mod show;
 
@@ -67,6 +73,7 @@ impl Exit {
             | Code::BadComponent
             | Code::BadConfig
             | Code::BadRequest
+            | Code::BuildFailed
             | Code::UnknownAction
             | Code::UnknownTool => Self::BadInput,
             Code::StoreUnavailable => Self::Store,
@@ -92,14 +99,33 @@ pub async fn run(cli: Cli) -> ExitCode {
 async fn dispatch(command: Command) -> Result<Exit, Refusal> {
     let done = |()| Exit::Done;
     match command {
+        Command::New(args) => author::new(&args).map(done),
+        Command::Build(args) => author::build(&args).map(done),
+        Command::Check(args) => check::check(&args),
         Command::Demo(args) => crate::demo::run(&args).await,
         Command::Install(args) => install(&host()?, &args).map(done),
         Command::List(args) => show::list(&host()?, &args).map(done),
+        Command::Inspect(args) if args.chain => chain::chain(&host()?, &args),
         Command::Inspect(args) => show::inspect(&host()?, &args).map(done),
         Command::Call(args) => {
             let host = within(host()?, args.in_process);
             let ended = call::call(&host, &args).await;
             host.finish().await;
+            ended
+        }
+        Command::Test(args) => Box::pin(kit::test(&args)).await,
+        Command::Record(args) => {
+            let host = host()?;
+            let ended = Box::pin(kit::record(&host, &args)).await;
+            host.finish().await;
+            ended
+        }
+        Command::Dev(args) => {
+            let host = args.action.is_some().then(host).transpose()?;
+            let ended = Box::pin(kit::dev(host.as_ref(), &args)).await;
+            if let Some(host) = host {
+                host.finish().await;
+            }
             ended
         }
         Command::Remove(args) => install::remove(&host()?, &args).map(done),

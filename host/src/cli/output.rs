@@ -1,5 +1,6 @@
 //! The only file that prints. Results go to standard output, the rest to standard error; colours on a terminal only.
 
+use std::io::IsTerminal as _;
 use std::io::Write as _;
 
 use anstream::eprintln;
@@ -74,12 +75,30 @@ pub(crate) fn bad(text: &str) {
     eprintln!("{BAD}!!{BAD:#} {text}");
 }
 
+/// A line of the result that says whether something is as it should be.
+pub(crate) fn mark(good: bool, text: &str) {
+    let (style, sign) = if good { (GOOD, '✓') } else { (BAD, '✗') };
+    drop(writeln!(anstream::stdout(), "{style}{sign}{style:#} {}", text.trim_end()));
+}
+
 /// A refusal in two lines: what and by which rule; how to repair it.
 pub(crate) fn refusal(refusal: &Refusal) {
     eprintln!("{BAD}{}{BAD:#}: {}", refusal.code, refusal.message);
     if !refusal.hint.is_empty() {
         eprintln!("{TITLE}hint{TITLE:#}: {}", refusal.hint);
     }
+}
+
+/// Whether a person watches standard error, so that a line may be drawn over and over.
+pub(crate) fn is_watched() -> bool {
+    std::io::stderr().is_terminal()
+}
+
+/// A line on standard error that the next one takes the place of; an empty one leaves nothing behind. For terminals alone.
+pub(crate) fn passing(text: &str) {
+    let mut stderr = anstream::stderr().lock();
+    drop(write!(stderr, "\r\u{1b}[2K{DIM}{text}{DIM:#}"));
+    drop(stderr.flush());
 }
 
 /// Rows under a head, in columns as wide as the terminal allows.

@@ -10,17 +10,22 @@ const DIGITS: usize = 10;
 /// The name of an action. It depends on the tool and the action alone, never on what else is installed, and no two
 /// actions have the same: a tool's name has no `_`, and whatever does not fit as it is carries its hash.
 pub(super) fn name(tool: &str, action: &str) -> String {
+    seen(tool, action).0
+}
+
+/// The same, and whether it is the plain one.
+pub(crate) fn seen(tool: &str, action: &str) -> (String, bool) {
     let parts: Vec<&str> = action.splitn(2, '.').collect();
     let fits = |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
     let plain = format!("{tool}_{}", parts.join("_"));
     if parts.iter().all(fits) && plain.len() <= LONGEST {
-        return plain;
+        return (plain, true);
     }
     let hash: String = Digest::of(format!("{tool}\0{action}").as_bytes()).to_string().chars().take(DIGITS).collect();
     let readable = format!("{tool}_{action}");
     let readable = readable.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' });
     let head: String = readable.take(LONGEST - DIGITS - 1).collect();
-    format!("{head}_{hash}")
+    (format!("{head}_{hash}"), false)
 }
 
 #[cfg(test)]

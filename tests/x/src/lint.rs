@@ -18,7 +18,7 @@ use crate::setup::TARGET;
 use crate::setup::Toolchain;
 
 /// Cargo packages outside the root workspace. Not all need be there.
-const OTHERS: [&str; 3] = ["guest-sdk", "example-tools", "tests/guests"];
+const OTHERS: [&str; 4] = ["guest-sdk", "example-tools", "tests/guests", "tests/sdk"];
 /// Guests that use what only WebAssembly has: clippy cannot read them for the host.
 const WASM_ONLY: [(&str, &str); 1] = [("example-tools", "prober")];
 /// The walls of clippy.toml are the host's: a guest has no folder and no client to go around. What

@@ -25,6 +25,7 @@ mod say;
 mod servers;
 mod setup;
 mod test;
+mod wasi_sdk;
 
 use std::process::ExitCode;
 

@@ -1,4 +1,5 @@
-//! Real servers for the tests, which nobody here wrote: brought from their registries into the cache folder, versions pinned.
+//! Real servers for the tests, which nobody here wrote, and what tools in JavaScript and Python are built with: brought from
+//! their registries into the cache folder, versions pinned.
 
 use std::path::Path;
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use crate::run::logged;
 use crate::run::output;
 use crate::say;
 use crate::setup::Apt;
+use crate::wasi_sdk;
 
 /// The variable that tells the tests where the servers are; `none` if they were left out on purpose.
 pub(crate) const VARIABLE: &str = "HOTCELL_SERVERS";
@@ -19,7 +21,7 @@ pub(crate) const VARIABLE: &str = "HOTCELL_SERVERS";
 /// One family of servers: what pins it, and what brings it.
 struct Family {
     name: &'static str,
-    /// Files below `tests/servers` that say exactly what is brought.
+    /// Files of this repository that say exactly what is brought.
     pins: &'static [&'static str],
     bring: fn(&Path, &Path) -> Done,
 }
@@ -27,19 +29,40 @@ struct Family {
 /// GNOME's keyring, a real Secret Service, and those of its libraries that a system without a desktop lacks.
 const SECRET_SERVICE: [&str; 3] = ["gnome-keyring", "libgck-1-0", "libgcr-base-3-1"];
 
-const FAMILIES: [Family; 2] = [
-    Family { name: "python", pins: &["python.txt"], bring: python },
-    Family { name: "node", pins: &["node/package.json", "node/package-lock.json"], bring: node },
+const FAMILIES: [Family; 4] = [
+    Family { name: "python", pins: &["tests/servers/python.txt"], bring: python },
+    Family { name: "node", pins: &NODE, bring: node },
+    Family { name: "python-tools", pins: &PYTHON_TOOLS, bring: python_tools },
+    Family { name: "node-tools", pins: &NODE_TOOLS, bring: node_tools },
 ];
 
-/// Brings the servers that are missing. Takes a moment when they are there.
-pub(crate) fn bring() -> Done<PathBuf> {
+const NODE: [&str; 2] = ["tests/servers/node/package.json", "tests/servers/node/package-lock.json"];
+/// What `hotcell build` brings into a tool's project, as the templates pin it.
+const NODE_TOOLS: [&str; 2] = ["host/templates/js/package.json", "host/templates/js/package-lock.json"];
+/// The builder, and what goes into components.
+const PYTHON_TOOLS: [&str; 2] =
+    ["host/templates/python/requirements-build.txt", "host/templates/python/api/requirements.txt"];
+
+/// The folder of all of them, and the lock of whoever brings something.
+fn folder() -> Done<(PathBuf, std::fs::File)> {
     places::make_cache()?;
     let folder = places::cache().join("servers");
     io(std::fs::create_dir_all(&folder), &folder)?;
     let lock_path = folder.join("lock");
     let lock = io(std::fs::File::create(&lock_path), &lock_path)?;
     io(lock.lock(), &lock_path)?;
+    Ok((folder, lock))
+}
+
+/// Brings what tools in C are built with, and nothing else.
+pub(crate) fn bring_wasi_sdk() -> Done {
+    let (folder, _lock) = folder()?;
+    wasi_sdk::bring(&folder)
+}
+
+/// Brings the servers that are missing. Takes a moment when they are there.
+pub(crate) fn bring() -> Done<PathBuf> {
+    let (folder, _lock) = folder()?;
     for family in &FAMILIES {
         let (place, wanted) = (folder.join(family.name), pins(family)?);
         let mark = place.join(".brought");
@@ -57,6 +80,7 @@ pub(crate) fn bring() -> Done<PathBuf> {
         io(std::fs::write(&mark, &wanted), &mark)?;
     }
     secret_service(&folder)?;
+    wasi_sdk::bring(&folder)?;
     Ok(folder)
 }
 
@@ -89,12 +113,8 @@ fn secret_service(folder: &Path) -> Done {
     io(std::fs::write(&mark, SECRET_SERVICE.join("\n")), &mark)
 }
 
-fn source() -> PathBuf {
-    places::root().join("tests/servers")
-}
-
 fn pins(family: &Family) -> Done<String> {
-    let read = |name: &&str| io(std::fs::read_to_string(source().join(name)), &source().join(name));
+    let read = |name: &&str| io(std::fs::read_to_string(places::root().join(name)), &places::root().join(name));
     family.pins.iter().map(read).collect()
 }
 
@@ -103,17 +123,58 @@ fn python(place: &Path, log: &Path) -> Done {
     needed("python3", "python3 with its venv module (Debian: python3-venv)")?;
     logged(Command::new("python3").args(["-m", "venv"]).arg(place), log)?;
     let pip = place.join("bin/python");
-    logged(Command::new(pip).args(["-m", "pip", "install", "--no-input", "-r"]).arg(source().join("python.txt")), log)
+    logged(
+        Command::new(pip)
+            .args(["-m", "pip", "install", "--no-input", "-r"])
+            .arg(places::root().join("tests/servers/python.txt")),
+        log,
+    )
 }
 
 fn node(place: &Path, log: &Path) -> Done {
+    npm_ci(&NODE, place, log, &[])
+}
+
+/// Fills a cache that the tests build from, so that they need no network: npm's own.
+fn node_tools(place: &Path, log: &Path) -> Done {
+    let project = place.join("project");
+    io(std::fs::create_dir_all(&project), &project)?;
+    let cache = format!("--cache={}", place.join("cache").display());
+    npm_ci(&NODE_TOOLS, &project, log, &[&cache])?;
+    // 215 MB, which each project has again.
+    io(std::fs::remove_dir_all(&project), &project)
+}
+
+/// A folder of files that the tests' own pip looks for packages in.
+fn python_tools(place: &Path, log: &Path) -> Done {
+    needed("python3", "python3 with its venv module (Debian: python3-venv)")?;
+    let files = place.join("files");
+    let [builder, packages] = PYTHON_TOOLS.map(|pins| places::root().join(pins));
+    let venv = place.join("venv");
+    logged(Command::new("python3").args(["-m", "venv"]).arg(&venv), log)?;
+    let pip = || {
+        let mut pip = Command::new(venv.join("bin/python"));
+        pip.args(["-m", "pip", "download", "--no-input", "--only-binary", ":all:", "--dest"]).arg(&files);
+        pip
+    };
+    logged(pip().arg("-r").arg(builder), log)?;
+    // As the builder asks for them: for the Python inside of components, and so without anything compiled.
+    let pure = ["--platform", "any", "--implementation", "py", "--abi", "none", "--python-version", "3.14"];
+    logged(pip().args(pure).arg("-r").arg(packages), log)?;
+    io(std::fs::remove_dir_all(&venv), &venv)
+}
+
+fn npm_ci(pins: &[&str], place: &Path, log: &Path, more: &[&str]) -> Done {
     needed("npm", "Node.js 20 or later with npm")?;
-    for name in ["package.json", "package-lock.json"] {
-        let (from, to) = (source().join("node").join(name), place.join(name));
+    for pin in pins {
+        let from = places::root().join(pin);
+        let to = place.join(from.file_name().unwrap_or_default());
         io(std::fs::copy(&from, &to), &from)?;
     }
     // No scripts: what the tests need brings none, and a package that grows one is not to run it here.
-    logged(Command::new("npm").args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(place), log)
+    let mut npm = Command::new("npm");
+    npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).args(more).current_dir(place);
+    logged(&mut npm, log)
 }
 
 fn needed(program: &str, what: &str) -> Done {

@@ -55,11 +55,15 @@ pub(crate) fn all(args: &[String]) -> Done {
 fn documentation_and_sdk() -> Done {
     say::step("documentation tests");
     shown(places::cargo().args(["test", "--quiet", "--workspace", "--doc"]).env("HOTCELL_GUESTS", places::guests()))?;
-    say::step("tests of guest-sdk");
-    let sdk = places::root().join("guest-sdk/Cargo.toml");
-    let mut tests = places::cargo();
-    tests.args(["test", "--quiet", "--manifest-path"]).arg(sdk);
-    shown(tests.env("CARGO_TARGET_DIR", places::guests_target().join("host")))
+    // The SDK's own tests, and those that use it as a tool does.
+    for workspace in ["guest-sdk", "tests/sdk"] {
+        say::step(&format!("tests of {workspace}"));
+        let mut tests = places::cargo();
+        tests.args(["test", "--quiet", "--workspace", "--manifest-path"]);
+        tests.arg(places::root().join(workspace).join("Cargo.toml"));
+        shown(tests.env("CARGO_TARGET_DIR", places::guests_target().join("host")))?;
+    }
+    Ok(())
 }
 
 /// `cargo x hostile`
@@ -77,13 +81,16 @@ pub(crate) fn hostile(args: &[String]) -> Done {
 }
 
 /// Fuzz targets. Each is a test, `fuzz_NAME`, that goes on for as long as it is told.
-const TARGETS: [&str; 9] = ["addresses", "bodies", "headers", "manifest", "ops", "policy", "scan", "values", "wire"];
+const TARGETS: [&str; 10] =
+    ["addresses", "bodies", "headers", "manifest", "ops", "policy", "scan", "template", "values", "wire"];
 /// The packages that have them. Always all, so that what is under them is built once.
-const PACKAGES: [&str; 8] = [
+const PACKAGES: [&str; 10] = [
     "--package",
     "hotcell-gate",
     "--package",
     "hotcell-sandbox",
+    "--package",
+    "hotcell-template",
     "--package",
     "hotcell-tests",
     "--package",

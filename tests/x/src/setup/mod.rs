@@ -22,6 +22,7 @@ use crate::run::io;
 use crate::run::output;
 use crate::run::within;
 use crate::say;
+use crate::servers;
 
 /// What guests are built for.
 pub(crate) const TARGET: &str = "wasm32-wasip2";
@@ -59,7 +60,7 @@ pub(crate) fn command(args: &[String]) -> Done {
                     debian::folder().display()
                 )),
             }
-            Ok(())
+            servers::bring_wasi_sdk()
         }
         [only] if only == "--debian" => {
             let _held = lock()?;

@@ -1,0 +1,14 @@
+#![allow(unused)]
+
+#[hotcell::tool]
+mod tool {
+    pub struct Issue {
+        pub title: String,
+    }
+
+    fn private() {}
+
+    pub(crate) fn not_for_callers() {}
+}
+
+fn main() {}

@@ -1,0 +1,9 @@
+#![allow(unused)]
+
+#[hotcell::tool]
+mod tool {
+    #[scope("issues:read")]
+    pub fn list_issues() {}
+}
+
+fn main() {}
