@@ -60,13 +60,7 @@ impl Sandbox {
         let broken = |_| Refusal::internal("the engine cannot link its own interfaces");
         let linker = link::for_every_tool(&engine).map_err(broken)?;
         let places = usize::try_from(options.concurrent_calls).unwrap_or(usize::MAX);
-        Ok(Self {
-            engine,
-            linker,
-            places: Arc::new(Semaphore::new(places)),
-            pooled: is_pooled,
-            clock: OnceLock::new(),
-        })
+        Ok(Self { engine, linker, places: Arc::new(Semaphore::new(places)), pooled: is_pooled, clock: OnceLock::new() })
     }
 
     /// Starts the thread that ticks, if it does not run yet. The first call does so, too.

@@ -69,7 +69,9 @@ impl host::Host for State {
         })?;
         let sent = self.exit.send(asked);
         let answer = match timeout_ms {
-            Some(millis) => timeout(Duration::from_millis(millis.into()), sent).await.unwrap_or(Err(GuestError::TimedOut)),
+            Some(millis) => {
+                timeout(Duration::from_millis(millis.into()), sent).await.unwrap_or(Err(GuestError::TimedOut))
+            }
             None => sent.await,
         };
         answer.map(response).map_err(failure)
@@ -99,7 +101,8 @@ fn read_headers(json: &str) -> Result<Vec<Header>, &'static str> {
     if json.len() > HEADERS_JSON_BYTES {
         return Err("the request's headers are longer than a request's may be");
     }
-    let Pairs(pairs) = serde_json::from_str(json).map_err(|_| "the request's headers are not one JSON object of strings")?;
+    let Pairs(pairs) =
+        serde_json::from_str(json).map_err(|_| "the request's headers are not one JSON object of strings")?;
     let sent = pairs.into_iter().filter(|(name, _)| !is_the_hosts(name));
     Ok(sent.map(|(name, value)| Header { name, value }).collect())
 }
@@ -178,17 +181,36 @@ mod tests {
 
     #[test]
     fn headers_are_one_object_of_strings_and_nothing_is_lost_in_it() {
-        let read = |json: &str| read_headers(json).map(|headers| headers.iter().map(|h| format!("{}: {}", h.name, h.value)).collect::<Vec<_>>());
+        let read = |json: &str| {
+            read_headers(json)
+                .map(|headers| headers.iter().map(|h| format!("{}: {}", h.name, h.value)).collect::<Vec<_>>())
+        };
         assert_eq!(read(r#"{"Accept":"a","X-B":"c"}"#).unwrap(), ["Accept: a", "X-B: c"]);
         assert_eq!(read(" ").unwrap(), read("{}").unwrap());
         // Which of two is meant is the gate's to refuse.
         assert_eq!(read(r#"{"Accept":"a","accept":"b","Accept":"c"}"#).unwrap().len(), 3);
         // What runtimes set by themselves is the host's.
-        assert!(read(r#"{"User-Agent":"x","HOST":"evil.example","content-length":"7","Accept-Encoding":"br"}"#).unwrap().is_empty());
+        assert!(
+            read(r#"{"User-Agent":"x","HOST":"evil.example","content-length":"7","Accept-Encoding":"br"}"#)
+                .unwrap()
+                .is_empty()
+        );
         assert_eq!(read(r#"{"Authorization":"Bearer x"}"#).unwrap(), ["Authorization: Bearer x"]);
         let deep = "[".repeat(100_000);
         let long = format!(r#"{{"a":"{}"}}"#, "x".repeat(HEADERS_JSON_BYTES));
-        for bad in ["[]", "null", "\"a\"", r#"{"a":1}"#, r#"{"a":null}"#, r#"{"a":["b"]}"#, r#"{"a":{}}"#, "{", r#"{"a":"b"}x"#, &deep, &long] {
+        for bad in [
+            "[]",
+            "null",
+            "\"a\"",
+            r#"{"a":1}"#,
+            r#"{"a":null}"#,
+            r#"{"a":["b"]}"#,
+            r#"{"a":{}}"#,
+            "{",
+            r#"{"a":"b"}x"#,
+            &deep,
+            &long,
+        ] {
             assert!(read_headers(bad).is_err(), "{}", &bad[..bad.len().min(40)]);
         }
     }

@@ -252,7 +252,14 @@ public = ["GET https://api.example.com/v1/**"]
         let text = |imports: &str| format!("name = \"a\"\nversion = \"1\"\nimports = {imports}\n");
         let manifest = Manifest::parse(&text(r#"["wasi:http", "near:agent", "wasi:http"]"#), "t").unwrap();
         assert_eq!(manifest.imports().worlds, BTreeSet::from([World::NearAgent, World::WasiHttp]));
-        for imports in [r#"["wasi:sockets"]"#, r#"["wasi:http/types"]"#, r#"["wasi:http@0.2.0"]"#, r#""wasi:http""#, "true", r#"[""]"#] {
+        for imports in [
+            r#"["wasi:sockets"]"#,
+            r#"["wasi:http/types"]"#,
+            r#"["wasi:http@0.2.0"]"#,
+            r#""wasi:http""#,
+            "true",
+            r#"[""]"#,
+        ] {
             let message = mistake(&text(imports));
             assert!(message.starts_with("hotcell.toml, line 3"), "{message}");
         }

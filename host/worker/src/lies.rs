@@ -72,7 +72,9 @@ fn h1_a_worker_speaks_of_its_own_calls_only_and_asks_no_more_at_once_than_a_call
     assert!(table.take(ended(first), Vec::new()).is_err() && table.take(line(first, "x"), Vec::new()).is_err());
     for number in 0..most {
         let body = Some(&b"body"[..]);
-        assert!(matches!(events.try_recv().unwrap(), Event::Asked(ask, asked) if ask == number && asked.body.as_deref() == body));
+        assert!(
+            matches!(events.try_recv().unwrap(), Event::Asked(ask, asked) if ask == number && asked.body.as_deref() == body)
+        );
     }
     assert!(matches!(events.try_recv().unwrap(), Event::Asked(ask, _) if ask == most));
     assert_eq!(events.try_recv().unwrap(), Event::GaveUp(5));
@@ -137,7 +139,12 @@ fn fuzz_wire() {
     let ready = Report::Ready { version: wire::VERSION.into(), walls: Walls::default(), refused: None };
     let seeds = [
         written(&[(send(0, 0), b"body"), (line(1, "a line"), b""), (ended(0), b"{}")]),
-        written(&[(send(0, 0), b"body"), (send(0, 1), b""), (Report::GiveUp { call: 0, ask: 0 }, b""), (send(0, 2), b"")]),
+        written(&[
+            (send(0, 0), b"body"),
+            (send(0, 1), b""),
+            (Report::GiveUp { call: 0, ask: 0 }, b""),
+            (send(0, 2), b""),
+        ]),
         written(&[(note(1, "half"), b""), (Report::Ended { call: 1, end: refused, cost: Cost::default() }, b"")]),
         written(&[(ready, b""), (send(1, 0), b"")]),
     ];

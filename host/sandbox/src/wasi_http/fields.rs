@@ -60,7 +60,8 @@ impl Fields {
 
     /// Puts values in the place of those of a name, or behind them.
     fn change(&mut self, name: &str, values: Vec<Vec<u8>>, keep: bool) -> Result<(), (HeaderError, &'static str)> {
-        let (name, values) = (checked_name(name)?, values.into_iter().map(checked_value).collect::<Result<Vec<_>, _>>()?);
+        let (name, values) =
+            (checked_name(name)?, values.into_iter().map(checked_value).collect::<Result<Vec<_>, _>>()?);
         if self.fixed {
             return Err((HeaderError::Immutable, "header fields of a request or an answer were to be changed"));
         }
@@ -106,11 +107,21 @@ pub(crate) fn is_token(byte: u8) -> bool {
 /// No line end, no NUL, no other control character but the tab (RFC 9110 §5.5). The gate looks closer.
 fn checked_value(value: Vec<u8>) -> Result<Vec<u8>, (HeaderError, &'static str)> {
     let good = |byte: &u8| (*byte >= 0x20 && *byte != 0x7f) || *byte == b'\t';
-    if value.iter().all(good) { Ok(value) } else { Err((HeaderError::InvalidSyntax, "a header field has a control character")) }
+    if value.iter().all(good) {
+        Ok(value)
+    } else {
+        Err((HeaderError::InvalidSyntax, "a header field has a control character"))
+    }
 }
 
 impl State {
-    fn changed(&mut self, fields: &Resource<Fields>, name: &str, values: Vec<Vec<u8>>, keep: bool) -> Result<Result<(), HeaderError>> {
+    fn changed(
+        &mut self,
+        fields: &Resource<Fields>,
+        name: &str,
+        values: Vec<Vec<u8>>,
+        keep: bool,
+    ) -> Result<Result<(), HeaderError>> {
         let changed = self.table.get_mut(fields)?.change(name, values, keep);
         Ok(changed.map_err(|(error, why)| {
             self.explain(why);
@@ -191,7 +202,10 @@ mod tests {
     #[test]
     fn b4_no_line_end_nul_or_odd_name_gets_into_fields() {
         for value in [&b"a\r\nhost: evil"[..], b"a\nb", b"a\rb", b"a\0b", b"\x7f", b"\x1b"] {
-            assert!(matches!(refused(&mut Fields::default(), "accept", value), HeaderError::InvalidSyntax), "{value:?}");
+            assert!(
+                matches!(refused(&mut Fields::default(), "accept", value), HeaderError::InvalidSyntax),
+                "{value:?}"
+            );
         }
         for name in ["", " ", "a b", "a:", "a\r\nb", "a\0", "é", "a/b", ":authority"] {
             assert!(matches!(refused(&mut Fields::default(), name, b"x"), HeaderError::InvalidSyntax), "{name:?}");

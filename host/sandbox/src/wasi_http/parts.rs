@@ -80,7 +80,8 @@ impl Parts {
             Some(Scheme::Other(_)) => return Err(invalid("the request's scheme is neither http nor https")),
         };
         let authority = self.authority.as_deref().filter(|authority| is_authority(authority));
-        let authority = authority.ok_or(invalid("the request has no authority, or one that is not a host with a port"))?;
+        let authority =
+            authority.ok_or(invalid("the request has no authority, or one that is not a host with a port"))?;
         let path = self.path.as_deref().unwrap_or_default();
         if !is_path(path) {
             return Err(invalid("the request's path does not begin with a slash, or has characters that no path has"));
@@ -98,7 +99,10 @@ impl Parts {
         let mut headers = Vec::new();
         for (name, value) in self.headers.entries() {
             if name == "host" && !host(value) {
-                return Err((ErrorCode::HttpRequestDenied, "the field `host` names another host than the request goes to"));
+                return Err((
+                    ErrorCode::HttpRequestDenied,
+                    "the field `host` names another host than the request goes to",
+                ));
             }
             if is_the_hosts(name) {
                 continue;

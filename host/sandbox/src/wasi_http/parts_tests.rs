@@ -48,10 +48,26 @@ fn url_of(scheme: Option<Scheme>, path: Option<&str>) -> String {
 #[test]
 fn b8_an_authority_with_a_second_meaning_is_no_authority() {
     for authority in [
-        "", "user@a.example", "user:pass@a.example", "a.example/", "a.example/x", "a.example?x", "a.example#x", "a.example\\x",
-        "a.example%2f", "a.example x", "a.example\t", "a.example\r\nhost: b", "a.example\0", "\u{e4}.example", "a.example,b.example",
+        "",
+        "user@a.example",
+        "user:pass@a.example",
+        "a.example/",
+        "a.example/x",
+        "a.example?x",
+        "a.example#x",
+        "a.example\\x",
+        "a.example%2f",
+        "a.example x",
+        "a.example\t",
+        "a.example\r\nhost: b",
+        "a.example\0",
+        "\u{e4}.example",
+        "a.example,b.example",
     ] {
-        assert!(matches!(url(None, Some(authority), Some("/")), Err((ErrorCode::HttpRequestUriInvalid, _))), "{authority:?}");
+        assert!(
+            matches!(url(None, Some(authority), Some("/")), Err((ErrorCode::HttpRequestUriInvalid, _))),
+            "{authority:?}"
+        );
     }
     assert!(url(None, None, Some("/")).is_err());
     assert!(url(Some(Scheme::Other("ftp".into())), Some("a.example"), Some("/")).is_err());
@@ -63,10 +79,29 @@ fn b8_an_authority_with_a_second_meaning_is_no_authority() {
 #[test]
 fn b12_a_target_in_absolute_form_or_with_odd_characters_is_no_path() {
     for path in [
-        "https://evil.example/", "http://evil.example", "*", "evil.example:443", "@evil.example/", ":80/", "x", " /", "/ x", "/\r\nhost: b",
-        "/\t", "/\0", "/#fragment", "/\\evil.example", "/\u{e4}", "#", "\\", ".evil.example/",
+        "https://evil.example/",
+        "http://evil.example",
+        "*",
+        "evil.example:443",
+        "@evil.example/",
+        ":80/",
+        "x",
+        " /",
+        "/ x",
+        "/\r\nhost: b",
+        "/\t",
+        "/\0",
+        "/#fragment",
+        "/\\evil.example",
+        "/\u{e4}",
+        "#",
+        "\\",
+        ".evil.example/",
     ] {
-        assert!(matches!(url(None, Some("a.example"), Some(path)), Err((ErrorCode::HttpRequestUriInvalid, _))), "{path:?}");
+        assert!(
+            matches!(url(None, Some("a.example"), Some(path)), Err((ErrorCode::HttpRequestUriInvalid, _))),
+            "{path:?}"
+        );
     }
     let long = format!("/{}", "x".repeat(limits::URL_BYTES));
     assert!(matches!(url(None, Some("a.example"), Some(&long)), Err((ErrorCode::HttpRequestUriTooLong, _))));
@@ -103,12 +138,14 @@ fn b18_a_content_length_is_one_number_or_there_is_no_request() {
 
 #[test]
 fn b3_what_runtimes_set_by_themselves_is_left_out_and_replaces_nothing() {
-    let runtime = [("host", "api.example.com"), ("user-agent", "x/1"), ("accept-encoding", "br"), ("content-length", "0")];
+    let runtime =
+        [("host", "api.example.com"), ("user-agent", "x/1"), ("accept-encoding", "br"), ("content-length", "0")];
     assert_eq!(parts(&runtime).asked(true).unwrap().headers, []);
     // Another host than the request goes to is a lie, and not left out.
     assert!(matches!(code(parts(&[("host", "evil.example")]).asked(false)), ErrorCode::HttpRequestDenied));
     // The gate judges all others, and records that it did.
-    let judged = [("authorization", "Bearer x"), ("cookie", "a=b"), ("x-forwarded-for", "1"), ("expect", "100-continue")];
+    let judged =
+        [("authorization", "Bearer x"), ("cookie", "a=b"), ("x-forwarded-for", "1"), ("expect", "100-continue")];
     assert_eq!(parts(&judged).asked(false).unwrap().headers.len(), judged.len());
 }
 
@@ -132,7 +169,8 @@ fn each_of_the_gates_words_has_a_code_of_its_own_without_text() {
         GuestError::Unreachable,
         GuestError::Withheld,
     ];
-    let codes: std::collections::BTreeSet<_> = all.into_iter().map(|error| format!("{:?}", error_code(error))).collect();
+    let codes: std::collections::BTreeSet<_> =
+        all.into_iter().map(|error| format!("{:?}", error_code(error))).collect();
     assert_eq!(codes.len(), all.len());
     assert!(codes.iter().all(|code| !code.contains('"')), "{codes:?}");
 }
