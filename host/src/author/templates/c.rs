@@ -16,7 +16,7 @@ const API: [(&str, &str); 6] = [
     ("service.toml", include_str!("../../../templates/service.toml")),
     ("src/tool.c", include_str!("../../../templates/c/api/tool.c")),
     ("wit/world.wit", include_str!("../../../templates/c/api/world.wit")),
-    ("tests/issues.toml", include_str!("../../../templates/cases/issues-text.toml")),
+    ("tests/first.toml", include_str!("../../../templates/tests/api-text.toml")),
 ];
 
 const BLANK: [(&str, &str); 5] = [
@@ -24,7 +24,7 @@ const BLANK: [(&str, &str); 5] = [
     ("hotcell.toml", include_str!("../../../templates/c/blank/hotcell.toml")),
     ("src/tool.c", include_str!("../../../templates/c/blank/tool.c")),
     ("wit/world.wit", include_str!("../../../templates/c/blank/world.wit")),
-    ("tests/hello.toml", include_str!("../../../templates/cases/hello.toml")),
+    ("tests/first.toml", include_str!("../../../templates/tests/blank.toml")),
 ];
 
 pub(super) fn files(kind: Kind) -> Files {

@@ -54,14 +54,14 @@ const API: [(&str, &str); 5] = [
     ("hotcell.toml", include_str!("../../../templates/rust/api/hotcell.toml")),
     ("service.toml", include_str!("../../../templates/service.toml")),
     ("src/lib.rs", include_str!("../../../templates/rust/api/lib.rs")),
-    ("tests/issues.toml", include_str!("../../../templates/cases/issues.toml")),
+    ("tests/first.toml", include_str!("../../../templates/tests/api.toml")),
 ];
 
 const BLANK: [(&str, &str); 4] = [
     ("README.md", include_str!("../../../templates/rust/blank/README.md")),
     ("hotcell.toml", include_str!("../../../templates/rust/blank/hotcell.toml")),
     ("src/lib.rs", include_str!("../../../templates/rust/blank/lib.rs")),
-    ("tests/hello.toml", include_str!("../../../templates/cases/hello.toml")),
+    ("tests/first.toml", include_str!("../../../templates/tests/blank.toml")),
 ];
 
 pub(super) fn files(kind: Kind) -> Files {
