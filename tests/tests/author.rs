@@ -32,6 +32,8 @@ fn to_a_call(project: &ToolProject, scopes: &[&str], call: &[&str]) -> Value {
     assert_eq!(again.exits(0).json()["digest"], built["digest"], "the same sources make the same component");
     let file = project.folder().join("dist").join(format!("{}.wasm", project.name));
     assert_eq!(built["bytes"].as_u64().unwrap(), std::fs::metadata(&file).unwrap().len());
+    let (tested, test) = project.timed(&["test"]);
+    tested.exits(0);
     project.run(&["check"]).exits(0).says("nothing must be repaired").says("no earlier version");
 
     let (installed, install) = project.timed(&["install", "--yes", &format!("dist/{}.wasm", project.name)]);
@@ -45,8 +47,14 @@ fn to_a_call(project: &ToolProject, scopes: &[&str], call: &[&str]) -> Value {
     let result = called.exits(0).json();
     assert_eq!(called_again.exits(0).json(), result);
     project.run(&["check"]).exits(0).says("the very version that is in use");
-    let steps =
-        [("first build", first), ("second build", second), ("install", install), ("call", one), ("next call", two)];
+    let steps = [
+        ("first build", first),
+        ("second build", second),
+        ("test", test),
+        ("install", install),
+        ("call", one),
+        ("next call", two),
+    ];
     measured(&format!("{} ({} bytes)", project.name, built["bytes"]), &steps);
     result
 }

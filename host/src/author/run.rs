@@ -66,11 +66,12 @@ pub(super) fn builder(command: &mut Command, missing: &str, say: Say<'_>) -> Res
     }
     let kept: Vec<String> = kept.into();
     say(Heard::Failed(&kept));
-    Err(Refusal::new(
-        Code::BuildFailed,
-        format!("`{program}` failed ({status})"),
-        "correct what it says above, then build again",
-    ))
+    // Without an exit code it was stopped from outside, and nothing in the project is to be corrected.
+    let (what, repair) = match status.code() {
+        Some(_) => ("failed", "correct what it says above, then build again"),
+        None => ("was stopped", "build again; if nobody stopped it, the system may have been out of memory"),
+    };
+    Err(Refusal::new(Code::BuildFailed, format!("`{program}` {what} ({status})"), repair))
 }
 
 /// Whether a program answers, and what.
@@ -121,6 +122,13 @@ mod tests {
         assert!(refusal.message.contains("`sh` failed") && refusal.message.contains('3'), "{}", refusal.message);
         let last = heard.last().unwrap();
         assert!(last.starts_with("Failed([\"40\"") && last.ends_with("\"99\"])"), "{last}");
+    }
+
+    #[test]
+    fn a_builder_that_was_stopped_is_told_apart_from_one_that_fails() {
+        let refusal = shell("kill -TERM $$").0.unwrap_err();
+        assert!(refusal.message.contains("`sh` was stopped"), "{}", refusal.message);
+        assert!(refusal.hint.starts_with("build again"), "{}", refusal.hint);
     }
 
     #[test]

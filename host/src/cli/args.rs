@@ -41,7 +41,7 @@ Exit codes:
    3  refused: not granted, not trusted, not allowed
    4  a person must sign in, or the token lacks a scope
    5  stopped at a limit: time, memory, size, or a trap
-   6  bad input: component, manifest, configuration, arguments
+   6  bad input: component, manifest, configuration, arguments; a build that fails
    7  the credential store or Hotcell's folders cannot be used
    8  the upstream server cannot be reached
   70  a mistake of Hotcell itself

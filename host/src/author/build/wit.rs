@@ -16,6 +16,8 @@ use wit_parser::WorldId;
 use wit_parser::WorldItem;
 use wit_parser::WorldKey;
 
+use crate::catalog::step;
+
 /// Texts of one action. Types share parts, so there could be more than anybody would read.
 const MOST_TEXTS: usize = 500;
 /// Bytes of one text: the manifest's own limit.
@@ -40,10 +42,13 @@ pub(super) fn read(folder: &Path, world: Option<&str>) -> Result<(Resolve, World
         Refusal::new(Code::BadConfig, cut(&visible(&what.replace('\n', "; ")), 1_000), repair)
     };
     let mut resolve = Resolve::default();
-    let (package, _) = resolve.push_dir(folder).map_err(|error| {
+    let pushed = resolve.push_dir(folder);
+    let (package, _) = pushed.map_err(|error| {
+        let (place, why) = place_and_reason(&resolve.render_error(&error));
+        let place = place.unwrap_or_else(|| folder.display().to_string());
         mistake(
-            format!("the WIT files in {} cannot be read: {error:#}", folder.display()),
-            "correct them; what a world includes of other packages stands in its folder deps",
+            format!("{place}: {why}"),
+            "correct that line; what a world includes of other packages stands in its folder deps",
         )
     })?;
     let world = resolve.select_world(&[package], world).map_err(|error| {
@@ -53,6 +58,15 @@ pub(super) fn read(folder: &Path, world: Option<&str>) -> Result<(Resolve, World
         )
     })?;
     Ok((resolve, world))
+}
+
+/// Where a mistake is, and what it is, out of the reader's own picture of it: the reason, ` --> FILE:LINE:COLUMN`, the line itself.
+fn place_and_reason(rendered: &str) -> (Option<String>, String) {
+    let place =
+        rendered.lines().find_map(|line| line.trim_start().strip_prefix("--> ")).map(|place| place.trim().to_owned());
+    let is_picture = |line: &&str| !line.trim_start().starts_with("-->") && !line.contains(" |");
+    let reason: Vec<_> = rendered.lines().filter(is_picture).map(str::trim).filter(|line| !line.is_empty()).collect();
+    (place, reason.join("; "))
 }
 
 /// The comments on every exported function, by the interface's full name and the function's own.
@@ -172,10 +186,6 @@ impl<'a> Walk<'a> {
             _ => {}
         }
     }
-}
-
-fn step(path: &str, name: &str) -> String {
-    if path.is_empty() || path == "!" { format!("{path}{name}") } else { format!("{path}.{name}") }
 }
 
 /// A comment as one text: lines of a paragraph joined, paragraphs apart.
