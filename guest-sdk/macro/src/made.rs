@@ -18,6 +18,7 @@ use crate::actions;
 use crate::attributes::Arguments;
 use crate::convert::Maker;
 use crate::convert::Way;
+use crate::mistakes::Mistakes;
 use crate::model::Action;
 use crate::model::Tool;
 use crate::module;
@@ -43,7 +44,11 @@ pub(crate) fn made(arguments: TokenStream, item: TokenStream) -> TokenStream {
     };
     let sdk = sdk();
     let (tool, mut mistakes) = module::read(arguments, &mut module, sdk.clone());
-    wrong.into_iter().for_each(|error| mistakes.push(error));
+    if let Some(error) = wrong {
+        // Without them, what else is said may be wrong.
+        mistakes = Mistakes::default();
+        mistakes.push(error);
+    }
     let section = tool.as_ref().map(actions::section);
     if let Some(Err(why)) = &section {
         mistakes.add(module.ident.span(), why.clone());
