@@ -105,6 +105,7 @@ fn hidden(tool: &Tool, section: &str, sdk: &TokenStream) -> TokenStream {
     let (functions, turns) = (tool.actions.iter().map(|action| function(action, &maker)), maker.turns());
     let (wit, runtime) = (wit::world(tool), format!("{sdk}::__private::wit_bindgen::rt").replace(' ', ""));
     let prefix = if tool.interface.is_none() { BARE } else { "" };
+    let called = tool.actions.iter().map(|action| action.name.snake());
     let after = tool.actions.iter().filter_map(|action| after(tool, action));
     let (section, length) = (Literal::byte_string(section.as_bytes()), section.len());
     quote! {
@@ -130,7 +131,12 @@ fn hidden(tool: &Tool, section: &str, sdk: &TokenStream) -> TokenStream {
                 #(#functions)*
             }
 
+            #[cfg(target_arch = "wasm32")]
             wit::export!(Tool with_types_in wit);
+
+            // Elsewhere, in unit tests for instance, nothing is exported: no linker for libraries takes such names.
+            #[cfg(not(target_arch = "wasm32"))]
+            const _: () = { #(let _ = <Tool as #generated::Guest>::#called;)* };
 
             #(#after)*
 
