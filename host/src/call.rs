@@ -26,13 +26,14 @@ use hotcell_protocol::Verdict;
 use hotcell_protocol::limits;
 use hotcell_vault::User;
 use serde::Serialize;
+use serde_json::Map;
 use serde_json::Value;
 
 use crate::Granted;
 use crate::Host;
 use crate::guests::Guests;
-use crate::guests::Loaded;
 use crate::random;
+use crate::ready::Ready;
 use crate::record::Line;
 
 /// A call, as an agent or a person asks for it.
@@ -116,11 +117,13 @@ async fn run(line: &mut Recorded<'_>, request: Request, watcher: Arc<dyn Watcher
     hotcell_sandbox::find_action(loaded.description(), &action)?;
     let grant = grant_of(granted, &action)?;
     let gate = host.gate(&grant)?;
+    // What the operator set for a tool without code goes into the request by way of the guest.
+    let variables = loaded.variables(host.variables(&granted.name), &granted.name, &action)?;
     let mut own = host.limits();
     own.deadline = deadline.unwrap_or(own.deadline).min(own.deadline);
     let still = host.shared_catalog().still(granted);
     let guests = host.room.guests()?;
-    let scene = Scene { gate, grant, loaded: &loaded, guests, limits: own, user: line.user, still };
+    let scene = Scene { gate, grant, loaded: &loaded, variables, guests, limits: own, user: line.user, still };
     let session = &mut line.session;
     let played = scene.play(action, arguments, watcher, |started| *session = Some(Arc::clone(started))).await?;
     let Played { outcome, requests, refusals } = played;
@@ -131,7 +134,9 @@ async fn run(line: &mut Recorded<'_>, request: Request, watcher: Arc<dyn Watcher
 pub(crate) struct Scene<'a, W: Way> {
     pub(crate) gate: Arc<Gate<W>>,
     pub(crate) grant: Grant,
-    pub(crate) loaded: &'a Loaded,
+    pub(crate) loaded: &'a Ready,
+    /// What the operator set for the action of a tool without code.
+    pub(crate) variables: Map<String, Value>,
     pub(crate) guests: &'a Guests,
     pub(crate) limits: Limits,
     pub(crate) user: Option<&'a Arc<User>>,
@@ -155,7 +160,7 @@ impl<W: Way> Scene<'_, W> {
         watcher: Arc<dyn Watcher>,
         started: impl FnOnce(&Arc<Session<W>>),
     ) -> Result<Played, Refusal> {
-        let Self { gate, grant, loaded, guests, limits: own, user, still } = self;
+        let Self { gate, grant, loaded, variables, guests, limits: own, user, still } = self;
         // An agent that pastes a token into an argument would hand it to the guest (threat G13). Each hit answers a guess, so
         // they are counted as those of a guest are (threat E12).
         let pasted = holds_secret(&arguments, |bytes| gate.holds_secret(bytes));
@@ -164,6 +169,11 @@ impl<W: Way> Scene<'_, W> {
             return Err(secret_argument());
         }
         gate.strike(&grant, RESULTS, false)?;
+        // The same of what the operator set: no guess, so no strike.
+        if holds_secret(&Value::Object(variables.clone()), |bytes| gate.holds_secret(bytes)) {
+            return Err(secret_variable(&grant.tool));
+        }
+        let (action, arguments) = loaded.call(action, arguments, variables)?;
 
         let now = Instant::now();
         // A span that the clock cannot hold is the usual one.
@@ -174,12 +184,13 @@ impl<W: Way> Scene<'_, W> {
         let request = CallRequest { action, arguments, limits: own };
         let whose = user.map(|user| user.account());
         let mut outcome = tokio::select! {
-            outcome = guests.call(loaded, request, whose, Arc::clone(&session) as _) => outcome,
+            outcome = guests.call(loaded.loaded(), request, whose, Arc::clone(&session) as _) => outcome,
             refusal = session.stopped() => {
                 CallOutcome { verdict: Verdict::Refused(refusal), cost: Cost { wall: now.elapsed(), ..Cost::default() } }
             }
         };
-        outcome.verdict = withhold_secrets(outcome.verdict, |bytes| {
+        // After what the executor returned was read: the scan looks at the result as the agent would see it.
+        outcome.verdict = withhold_secrets(loaded.verdict(outcome.verdict), |bytes| {
             let found = gate.holds_secret(bytes);
             // The verdict on the result is the same whether this strike was the last one.
             drop(gate.strike(&grant, RESULTS, found));
@@ -279,6 +290,16 @@ fn secret_argument() -> Refusal {
         Code::LeakStopped,
         "the arguments hold a credential of the store",
         "leave it out: the host adds credentials by itself, and no tool may have them",
+    )
+}
+
+fn secret_variable(tool: &str) -> Refusal {
+    Refusal::new(
+        Code::LeakStopped,
+        format!("a variable of `{tool}` in config.toml holds a credential of the store"),
+        format!(
+            "take it out of [tool.{tool}.variables]: the host adds credentials by itself, and no tool may have them"
+        ),
     )
 }
 

@@ -10,12 +10,15 @@ use hotcell_protocol::Refusal;
 use hotcell_protocol::World;
 use hotcell_protocol::limits;
 use hotcell_protocol::text::visible;
+use hotcell_template::Request;
 use serde::Deserialize;
 use serde::Serialize;
 use toml::Spanned;
 use toml::de::DeTable;
 use toml::de::Deserializer;
 
+use super::declared;
+use super::declared::Input;
 use super::texts;
 use super::texts::Texts;
 
@@ -33,6 +36,12 @@ pub struct Manifest {
     /// Interfaces that may be imported although every call of them is refused. Only `wasi:sockets`.
     #[serde(default)]
     pub inert_imports: Vec<String>,
+    /// What runs a tool without code: `http`, or `http@sha256:DIGEST`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub executor: Option<String>,
+    /// What the operator sets for a tool without code, with one sentence on each.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub variables: BTreeMap<String, String>,
     /// Interfaces of other hosts, whose requests go through the gate as well.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub imports: BTreeSet<World>,
@@ -54,6 +63,12 @@ pub struct Ask {
     /// Requests to public origins, without a token: `GET https://api.example.com/v1/**`.
     #[serde(default)]
     pub public: BTreeSet<String>,
+    /// The request that it sends, where the tool has no code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<Request>,
+    /// The parameters of that request.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub inputs: BTreeMap<String, Input>,
     /// What parameters are, and parts of them, by path: `owner`, `filter.state`, `items[].id`.
     #[serde(default, skip_serializing_if = "Texts::is_empty")]
     pub parameters: Texts,
@@ -80,9 +95,11 @@ impl Manifest {
     /// # Errors
     /// As [`Manifest::parse`].
     pub(crate) fn of_table(table: Spanned<DeTable<'_>>, text: &str, file: &str) -> Result<Self, Refusal> {
-        let manifest =
+        let mut manifest =
             Self::deserialize(Deserializer::from(table)).map_err(|error| toml_mistake(text, file, &error))?;
         manifest.check(file)?;
+        declared::check(&manifest, text, file)?;
+        declared::explain(&mut manifest);
         Ok(manifest)
     }
 

@@ -3,6 +3,8 @@
 //! A component is kept under its digest; a grant names the digest. Bytes are read once, digested, and those same
 //! bytes are compiled (threat I1): what changed after the yes does not run.
 
+pub(crate) mod declared;
+pub(crate) mod executor;
 mod grants;
 mod index;
 mod manifest;
@@ -21,6 +23,9 @@ use hotcell_protocol::Refusal;
 use hotcell_protocol::limits;
 
 use crate::folders;
+pub use declared::Input;
+pub use declared::Kind;
+pub use executor::Parts;
 pub use grants::Granted;
 pub use grants::GrantedAction;
 use index::Index;
@@ -29,6 +34,7 @@ pub use manifest::Manifest;
 pub(crate) use manifest::is_name;
 pub(crate) use manifest::place;
 pub(crate) use manifest::toml_mistake;
+pub(crate) use pack::before;
 pub use pack::embedded;
 pub use pack::with_manifest;
 pub use texts::Texts;
@@ -48,6 +54,8 @@ pub struct Package {
     pub digest: Digest,
     /// The manifest inside.
     pub manifest: Manifest,
+    /// Of what it is made, where the tool has no code of its own.
+    pub parts: Option<Parts>,
 }
 
 impl Package {
@@ -71,8 +79,20 @@ impl Package {
             )
         })?;
         let manifest = Manifest::parse(text, "the embedded manifest")?;
+        let parts = Parts::of(&bytes, text, &manifest)?;
         let digest = Digest::of(&bytes);
-        Ok(Self { bytes, digest, manifest })
+        Ok(Self { bytes, digest, manifest, parts })
+    }
+
+    /// What is run: the executor, where the tool has no code of its own. And its digest.
+    #[must_use]
+    pub fn code(&self) -> (&[u8], Digest) {
+        let text = embedded(&self.bytes).ok().flatten().filter(|_| self.parts.is_some());
+        let executor = text.and_then(|text| before(&self.bytes, text));
+        match (executor, &self.parts) {
+            (Some(executor), Some(parts)) => (executor, parts.executor_digest),
+            _ => (&self.bytes, self.digest),
+        }
     }
 }
 
@@ -207,12 +227,16 @@ impl Catalog {
                 "look at the file you got, then grant it: hotcell install FILE",
             )
         };
-        let bytes = folders::read_file(&self.tools, &file_name(granted.digest), limits::COMPONENT_BYTES)?
-            .ok_or_else(|| untrusted("there is no file"))?;
+        let bytes = self.file(granted)?.ok_or_else(|| untrusted("there is no file"))?;
         if Digest::of(&bytes) != granted.digest {
             return Err(untrusted("the installed file is not the granted one"));
         }
         Ok(bytes)
+    }
+
+    /// The file of a granted tool, whatever is in it: for looking at, not for running.
+    pub(crate) fn file(&self, granted: &Granted) -> Result<Option<Vec<u8>>, Refusal> {
+        folders::read_file(&self.tools, &file_name(granted.digest), limits::COMPONENT_BYTES)
     }
 
     /// Keeps a package and records the grant, in place of an earlier one of the same name, which is returned.

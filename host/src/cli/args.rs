@@ -148,11 +148,25 @@ pub struct Demo {
     pub json: bool,
 }
 
+/// Where executors are found: what runs tools without code.
+#[derive(Debug, Default, Args)]
+pub struct Executor {
+    /// The executor of a tool without code
+    #[arg(id = "executor", long = "executor", value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// The folder of executors. Default: `executors` beside hotcell itself
+    #[arg(long = "executors", value_name = "DIR", env = "HOTCELL_EXECUTORS")]
+    pub folder: Option<PathBuf>,
+}
+
 /// `hotcell install`
 #[derive(Debug, Args)]
 pub struct Install {
-    /// The component (.wasm)
+    /// The component (.wasm), or the manifest of a tool without code (.toml)
     pub file: PathBuf,
+    /// What runs a tool without code
+    #[command(flatten)]
+    pub executor: Executor,
     /// The manifest, where the component carries none. Default: FILE with the ending .toml, or hotcell.toml beside it
     #[arg(long, value_name = "FILE")]
     pub manifest: Option<PathBuf>,
@@ -166,9 +180,16 @@ pub struct Install {
 
 /// `hotcell inspect`
 #[derive(Debug, Args)]
+#[command(after_help = "Exit codes of --chain: 0 every link holds, 3 one is broken, 6 there is no such tool")]
 pub struct Inspect {
-    /// Name of an installed tool, or a component file
+    /// Name of an installed tool, or a component or manifest file
     pub tool: String,
+    /// Show what an installed tool is link by link, from manifest to compiled code, each digest computed anew
+    #[arg(long)]
+    pub chain: bool,
+    /// What runs a tool without code
+    #[command(flatten)]
+    pub executor: Executor,
     /// Print JSON on standard output
     #[arg(long)]
     pub json: bool,

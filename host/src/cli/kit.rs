@@ -13,7 +13,7 @@ use hotcell_protocol::Refusal;
 use super::Exit;
 use super::args;
 use super::author::build_shown;
-use super::install;
+use super::package::package_or;
 use crate::Package;
 use crate::Places;
 use crate::author::Profile;
@@ -42,9 +42,9 @@ pub(super) async fn test(args: &args::Test) -> Result<Exit, Refusal> {
     let package = match (&args.component, args.no_build) {
         (Some(file), _) => {
             let own = project.join(PROJECT);
-            install::package_or(file, own.is_file().then_some(own))?
+            package_or(file, own.is_file().then_some(own), &args.executor)?
         }
-        (None, true) => install::package_or(&Project::find(Some(&project))?.dist_file(), None)?,
+        (None, true) => package_or(&Project::find(Some(&project))?.dist_file(), None, &args.executor)?,
         (None, false) => build_shown(&Project::find(Some(&project))?, Profile::Release)?.package,
     };
     let workshop = Workshop::open(&Places::of_user()?, super::own_program().ok())?;

@@ -7,6 +7,7 @@ mod audit;
 mod auth;
 mod author;
 mod call;
+mod chain;
 mod check;
 mod doctor;
 mod explain;
@@ -15,6 +16,7 @@ mod keys;
 mod kit;
 mod mcp;
 pub(crate) mod output;
+mod package;
 mod progress;
 mod serve;
 mod show;
@@ -103,6 +105,7 @@ async fn dispatch(command: Command) -> Result<Exit, Refusal> {
         Command::Demo(args) => crate::demo::run(&args).await,
         Command::Install(args) => install(&host()?, &args).map(done),
         Command::List(args) => show::list(&host()?, &args).map(done),
+        Command::Inspect(args) if args.chain => chain::chain(&host()?, &args),
         Command::Inspect(args) => show::inspect(&host()?, &args).map(done),
         Command::Call(args) => {
             let host = within(host()?, args.in_process);

@@ -90,8 +90,8 @@ pub(super) fn all<'a>(host: &Host, grants: impl Iterator<Item = &'a Granted>, mu
 
 fn describe(host: &Host, granted: &Granted) -> Result<Described, Refusal> {
     let bytes = host.catalog().component(granted)?;
-    let description = hotcell_sandbox::describe(&bytes, &granted.imports())?;
     let manifest = embedded(&bytes)?.map(|text| Manifest::parse(text, "the embedded manifest")).transpose()?;
+    let description = host.describe_granted(granted, bytes)?;
     let (about, actions) = manifest.map(|manifest| (manifest.description, manifest.actions)).unwrap_or_default();
     let about_of = |ask: Ask| About { description: ask.description, parameters: ask.parameters, returns: ask.returns };
     let about_actions = actions.into_iter().map(|(name, ask)| (name, about_of(ask)));

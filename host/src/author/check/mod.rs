@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::Granted;
 use crate::Package;
+use crate::catalog::declared::describe;
 
 /// How much a finding matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -49,7 +50,7 @@ impl Finding {
 /// Errors come first.
 pub(crate) fn check(package: &Package, services: Option<&str>, before: Option<&Package>) -> Vec<Finding> {
     let manifest = &package.manifest;
-    let description = match hotcell_sandbox::describe(&package.bytes, &manifest.imports()) {
+    let description = match describe(package) {
         Ok(description) => description,
         // Nothing else can be known of it.
         Err(refusal) => return vec![Finding::refused("component", refusal)],
@@ -63,7 +64,7 @@ pub(crate) fn check(package: &Package, services: Option<&str>, before: Option<&P
     found.extend(rules::words(manifest, &description));
     found.extend(rules::size(&package.bytes));
     if let Some(before) = before {
-        match hotcell_sandbox::describe(&before.bytes, &before.manifest.imports()) {
+        match describe(before) {
             Ok(old) => found.extend(since(before, &old, package, &description)),
             Err(refusal) => found.push(Finding::refused("earlier-component", refusal)),
         }

@@ -32,11 +32,12 @@ use crate::Isolation;
 use crate::Package;
 use crate::Places;
 use crate::call;
+use crate::catalog::declared;
 use crate::compiler::Compiler;
 use crate::folders;
-use crate::guests::Loaded;
 use crate::guests::Room;
 use crate::kept;
+use crate::ready::Ready;
 
 /// Where guests of cases are compiled and run. It is no [`crate::Host`]: it has no configuration, no catalog, no store and no
 /// network, so that what a case does cannot reach what a person has.
@@ -60,10 +61,11 @@ impl Workshop {
         Ok(Self { room, code, compiler })
     }
 
-    fn load(&self, package: &Package) -> Result<Loaded, Refusal> {
-        let imports = package.manifest.imports();
+    fn load(&self, package: &Package) -> Result<Ready, Refusal> {
+        let (imports, (code, digest)) = (package.manifest.imports(), package.code());
         let compile = |bytes: &[u8]| self.compiler.compile(bytes);
-        self.room.guests()?.load(self.code.compiled(&package.bytes, package.digest, &imports, compile)?)
+        let loaded = self.room.guests()?.load(self.code.compiled(code, digest, &imports, compile)?)?;
+        Ready::of(loaded, Some(&package.manifest))
     }
 }
 
@@ -73,7 +75,7 @@ pub(crate) struct Bench<'a> {
     package: &'a Package,
     services: Arc<Services>,
     description: Description,
-    loaded: Loaded,
+    loaded: Ready,
 }
 
 /// What came of one case.
@@ -102,7 +104,7 @@ impl<'a> Bench<'a> {
     /// asks for and `services` have not.
     pub(crate) fn new(workshop: &'a Workshop, package: &'a Package, services: Services) -> Result<Self, Refusal> {
         let manifest = &package.manifest;
-        let description = hotcell_sandbox::describe(&package.bytes, &manifest.imports())?;
+        let description = declared::describe(package)?;
         manifest.check_against(&description)?;
         for (action, ask) in &manifest.actions {
             let grant = call::grant(&manifest.name, package.digest, action, &ask.services, &ask.public)?;
@@ -170,6 +172,8 @@ impl<'a> Bench<'a> {
             gate: rehearsal.gate(),
             grant,
             loaded: &self.loaded,
+            // There is no operator who would set any: a tool without code that wants some says so.
+            variables: self.loaded.variables(&BTreeMap::new(), &manifest.name, &case.action)?,
             guests: self.workshop.room.guests()?,
             limits: Limits { deadline: case.deadline, ..Limits::default() },
             user: None,

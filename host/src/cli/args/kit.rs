@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::Executor;
+
 /// `hotcell test`
 #[derive(Debug, Args)]
 #[command(
@@ -29,6 +31,9 @@ pub struct Test {
     /// Test this component instead of building one
     #[arg(long, value_name = "FILE")]
     pub component: Option<PathBuf>,
+    /// Where executors are
+    #[command(flatten)]
+    pub executor: Executor,
 }
 
 /// `hotcell record`

@@ -135,7 +135,7 @@ fn take_the_place(host: &Host, package: &Package) -> Result<(), Refusal> {
 
 /// The grant of a build that asks for no more than was granted.
 fn within(earlier: &Granted, package: &Package) -> Result<Granted, Refusal> {
-    let asked = Granted::all_of(&package.manifest, package.digest, jiff::Timestamp::now());
+    let asked = Granted::of(package, jiff::Timestamp::now());
     let more = asked.beyond(earlier);
     if more.is_empty() {
         return Ok(asked);
