@@ -7,22 +7,31 @@ use crate::bindings::hotcell::tool::log;
 
 /// For the tool's author.
 pub fn debug(message: &str) {
-    log::write(log::Level::Debug, message);
+    write(log::Level::Debug, message);
 }
 
 /// Ordinary.
 pub fn info(message: &str) {
-    log::write(log::Level::Info, message);
+    write(log::Level::Info, message);
 }
 
 /// Worth a look.
 pub fn warn(message: &str) {
-    log::write(log::Level::Warn, message);
+    write(log::Level::Warn, message);
 }
 
 /// Something failed.
 pub fn error(message: &str) {
-    log::write(log::Level::Error, message);
+    write(log::Level::Error, message);
+}
+
+/// In unit tests on the author's own machine there is no host: lines go to standard error.
+fn write(level: log::Level, message: &str) {
+    if cfg!(target_arch = "wasm32") {
+        log::write(level, message);
+    } else {
+        eprintln!("{level:?}: {message}");
+    }
 }
 
 /// A line for the tool's author, as [`log::debug`](crate::log::debug).
@@ -47,4 +56,16 @@ macro_rules! warn {
 #[macro_export]
 macro_rules! error {
     ($($text:tt)+) => { $crate::log::error(&::std::format!($($text)+)) };
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn lines_are_formatted_and_need_no_host_in_unit_tests() {
+        let (page, pages) = (1, 2);
+        crate::debug!("page {page}");
+        crate::info!("page {page} of {}", pages);
+        crate::warn!("{}", page + 1);
+        crate::error!("{page:?}",);
+    }
 }

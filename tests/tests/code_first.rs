@@ -12,6 +12,7 @@
 use hotcell::Ask;
 use hotcell::Manifest;
 use hotcell_protocol::Description;
+use hotcell_protocol::Imports;
 use hotcell_protocol::Type;
 use hotcell_protocol::Verdict;
 use hotcell_tests::Cell;
@@ -26,7 +27,7 @@ use serde_json::json;
 const SECTION: &str = include_str!("../../guest-sdk/macro/golden/every-type.toml");
 
 fn described(guest: &str) -> Description {
-    hotcell_sandbox::describe(&std::fs::read(programs::guest(guest)).unwrap(), &[]).unwrap()
+    hotcell_sandbox::describe(&std::fs::read(programs::guest(guest)).unwrap(), &Imports::default()).unwrap()
 }
 
 #[test]

@@ -94,7 +94,7 @@ pub(crate) struct Reach {
 /// Takes our attributes off a function that is an action, and reads them.
 pub(crate) fn take_reach(attributes: &mut Vec<Attribute>, module: Option<&LitStr>, mistakes: &mut Mistakes) -> Reach {
     let mut reach = Reach::default();
-    let mut own: Option<LitStr> = None;
+    let mut own: Vec<LitStr> = Vec::new();
     let mut scopes: Vec<Attribute> = Vec::new();
     for attribute in std::mem::take(attributes) {
         match ours(&attribute, &ON_ACTIONS) {
@@ -112,7 +112,7 @@ pub(crate) fn take_reach(attributes: &mut Vec<Attribute>, module: Option<&LitStr
                 for text in texts {
                     service_name(&text)?;
                     reach.services.entry(text.value()).or_default();
-                    own = Some(text);
+                    own.push(text);
                 }
                 Ok(())
             })),
@@ -124,8 +124,14 @@ pub(crate) fn take_reach(attributes: &mut Vec<Attribute>, module: Option<&LitStr
             }
         }
     }
+    // Between several nobody can choose for the author.
+    let service = match own.as_slice() {
+        [] => module,
+        [one] => Some(one),
+        _ => None,
+    };
     for attribute in scopes {
-        mistakes.take(scope(&attribute, own.as_ref().or(module), &mut reach));
+        mistakes.take(scope(&attribute, service, &mut reach));
     }
     reach
 }

@@ -69,8 +69,7 @@ impl Types<'_> {
     /// The SDK's own error type, as if it stood in the module.
     pub(crate) fn problem(&mut self, path: &syn::Path) -> syn::Result<Type> {
         const KEY: &str = "hotcell::Problem";
-        if let Some(index) = self.declared.iter().position(|declared| declared.path.to_string().ends_with(":: Problem"))
-        {
+        if let Some(index) = self.known(KEY) {
             return Ok(Type::Named(index));
         }
         let item = problem();

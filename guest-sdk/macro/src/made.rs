@@ -18,6 +18,7 @@ use crate::actions;
 use crate::attributes::Arguments;
 use crate::convert::Maker;
 use crate::convert::Way;
+use crate::mistakes::Mistakes;
 use crate::model::Action;
 use crate::model::Tool;
 use crate::module;
@@ -43,7 +44,11 @@ pub(crate) fn made(arguments: TokenStream, item: TokenStream) -> TokenStream {
     };
     let sdk = sdk();
     let (tool, mut mistakes) = module::read(arguments, &mut module, sdk.clone());
-    wrong.into_iter().for_each(|error| mistakes.push(error));
+    if let Some(error) = wrong {
+        // Without them, what else is said may be wrong.
+        mistakes = Mistakes::default();
+        mistakes.push(error);
+    }
     let section = tool.as_ref().map(actions::section);
     if let Some(Err(why)) = &section {
         mistakes.add(module.ident.span(), why.clone());
@@ -100,6 +105,7 @@ fn hidden(tool: &Tool, section: &str, sdk: &TokenStream) -> TokenStream {
     let (functions, turns) = (tool.actions.iter().map(|action| function(action, &maker)), maker.turns());
     let (wit, runtime) = (wit::world(tool), format!("{sdk}::__private::wit_bindgen::rt").replace(' ', ""));
     let prefix = if tool.interface.is_none() { BARE } else { "" };
+    let called = tool.actions.iter().map(|action| action.name.snake());
     let after = tool.actions.iter().filter_map(|action| after(tool, action));
     let (section, length) = (Literal::byte_string(section.as_bytes()), section.len());
     quote! {
@@ -125,7 +131,12 @@ fn hidden(tool: &Tool, section: &str, sdk: &TokenStream) -> TokenStream {
                 #(#functions)*
             }
 
+            #[cfg(target_arch = "wasm32")]
             wit::export!(Tool with_types_in wit);
+
+            // Elsewhere, in unit tests for instance, nothing is exported: no linker for libraries takes such names.
+            #[cfg(not(target_arch = "wasm32"))]
+            const _: () = { #(let _ = <Tool as #generated::Guest>::#called;)* };
 
             #(#after)*
 

@@ -154,6 +154,10 @@ impl<'a> Types<'a> {
                 let what = "this module uses a `Result` of its own: write both types, as in `Result<T, String>`";
                 Err(syn::Error::new_spanned(path, what))
             }
+            ("Result", [_]) if self.items.contains_key("Problem") => {
+                let what = "`Result` of one type has hotcell's `Problem` as its error, and this module declares its own: write `Result<T, Problem>`";
+                Err(syn::Error::new_spanned(path, what))
+            }
             ("Result", [ok]) => {
                 let problem = self.problem(path)?;
                 Ok(Type::Result(self.read_or_nothing(ok)?.map(Box::new), Some(Box::new(problem))))
@@ -180,7 +184,7 @@ impl<'a> Types<'a> {
                 format!("`{name}` has type parameters, and WIT has none: declare a type of its own for each use");
             return Err(syn::Error::new_spanned(path, what));
         }
-        if let Some(index) = self.read.get(name).copied() {
+        if let Some(index) = self.known(name) {
             if self.declared.get(index).is_some_and(|declared| matches!(declared.shape, Shape::Open)) {
                 let what = format!(
                     "`{name}` is a part of itself, and WIT has no recursive types: use a list of `{name}`s that name each other by an id, or JSON in a `String`"
@@ -194,6 +198,11 @@ impl<'a> Types<'a> {
         let index = self.declare(name, item);
         (self.standing_for, self.depth) = (standing_for, depth);
         Ok(Type::Named(index?))
+    }
+
+    /// The number of a type that was read before.
+    pub(crate) fn known(&self, name: &str) -> Option<usize> {
+        self.read.get(name).copied()
     }
 
     /// Notes a type that is about to be read. Returns its number.

@@ -4,6 +4,11 @@
 mod tool {
     #[scope("issues:read")]
     pub fn list_issues() {}
+
+    #[service("github")]
+    #[service("gitlab")]
+    #[scope("issues:read")]
+    pub fn compare() {}
 }
 
 fn main() {}

@@ -2,6 +2,7 @@
 
 #[hotcell::tool(services = "github")]
 mod tool {
+    #[scope("issues:read")]
     pub fn list_issues() {}
 }
 
