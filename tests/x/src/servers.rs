@@ -36,7 +36,6 @@ const FAMILIES: [Family; 4] = [
     Family { name: "node-tools", pins: &NODE_TOOLS, bring: node_tools },
 ];
 
-<<<<<<< HEAD
 const NODE: [&str; 2] = ["tests/servers/node/package.json", "tests/servers/node/package-lock.json"];
 /// What `hotcell build` brings into a tool's project, as the templates pin it.
 const NODE_TOOLS: [&str; 2] = ["host/templates/js/package.json", "host/templates/js/package-lock.json"];
@@ -44,12 +43,8 @@ const NODE_TOOLS: [&str; 2] = ["host/templates/js/package.json", "host/templates
 const PYTHON_TOOLS: [&str; 2] =
     ["host/templates/python/requirements-build.txt", "host/templates/python/api/requirements.txt"];
 
-/// Brings the servers that are missing. Takes a moment when they are there.
-pub(crate) fn bring() -> Done<PathBuf> {
-=======
 /// The folder of all of them, and the lock of whoever brings something.
 fn folder() -> Done<(PathBuf, std::fs::File)> {
->>>>>>> wt-author
     places::make_cache()?;
     let folder = places::cache().join("servers");
     io(std::fs::create_dir_all(&folder), &folder)?;
