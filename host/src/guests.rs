@@ -8,6 +8,7 @@ use hotcell_protocol::CallOutcome;
 use hotcell_protocol::CallRequest;
 use hotcell_protocol::Description;
 use hotcell_protocol::Digest;
+use hotcell_protocol::Imports;
 use hotcell_protocol::Outside;
 use hotcell_protocol::Refusal;
 use hotcell_sandbox::Compiled;
@@ -213,7 +214,7 @@ impl Host {
 
     /// Which walls stand around guests besides WebAssembly. Starts a worker to see.
     pub(crate) async fn second_wall(&self) -> Result<SecondWall, Refusal> {
-        let nothing = self.load(NO_TOOL, Digest::of(NO_TOOL), &[])?;
+        let nothing = self.load(NO_TOOL, Digest::of(NO_TOOL), &Imports::NONE)?;
         self.room.guests()?.second_wall(&nothing).await
     }
 }

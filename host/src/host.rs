@@ -17,6 +17,7 @@ use hotcell_protocol::Action;
 use hotcell_protocol::Code;
 use hotcell_protocol::Description;
 use hotcell_protocol::Digest;
+use hotcell_protocol::Imports;
 use hotcell_protocol::Limits;
 use hotcell_protocol::Refusal;
 use hotcell_sandbox::CodeCache;
@@ -303,7 +304,7 @@ impl Host {
     /// [`Code::UnknownTool`] or [`Code::UnknownAction`].
     pub fn action(&self, tool: &str, action: &str) -> Result<Action, Refusal> {
         let granted = self.catalog.find(tool)?;
-        let description = hotcell_sandbox::describe(&self.catalog.component(&granted)?, &granted.inert_imports)?;
+        let description = hotcell_sandbox::describe(&self.catalog.component(&granted)?, &granted.imports())?;
         hotcell_sandbox::find_action(&description, action).cloned()
     }
 
@@ -312,7 +313,7 @@ impl Host {
     /// # Errors
     /// [`Code::BadComponent`] or [`Code::ImportNotAllowed`].
     pub fn describe(&self, package: &Package) -> Result<Description, Refusal> {
-        hotcell_sandbox::describe(&package.bytes, &package.manifest.inert_imports)
+        hotcell_sandbox::describe(&package.bytes, &package.manifest.imports())
     }
 
     /// Checks all that must hold before a person is asked about a package: imports, actions, services, scopes, public origins.
@@ -336,7 +337,7 @@ impl Host {
     /// # Errors
     /// [`Code::BadComponent`] if it cannot be compiled, [`Code::StoreUnavailable`] if it cannot be kept.
     pub fn install(&self, package: &Package, granted: Granted) -> Result<(), Refusal> {
-        let compiled = self.compiled(&package.bytes, package.digest, &package.manifest.inert_imports)?;
+        let compiled = self.compiled(&package.bytes, package.digest, &granted.imports())?;
         let guests = self.room.guests()?;
         guests.check(&compiled)?;
         let tool = guests.load(compiled)?;
@@ -355,7 +356,7 @@ impl Host {
             return Ok(Arc::clone(tool));
         }
         let bytes = self.catalog.component(granted)?;
-        let tool = Arc::new(self.load(&bytes, granted.digest, &granted.inert_imports)?);
+        let tool = Arc::new(self.load(&bytes, granted.digest, &granted.imports())?);
         self.loaded().insert(granted.digest, Arc::clone(&tool));
         Ok(tool)
     }
@@ -366,12 +367,12 @@ impl Host {
     }
 
     /// A tool of bytes whose digest was checked; compiled where no code of it is kept.
-    pub(crate) fn load(&self, bytes: &[u8], digest: Digest, inert: &[String]) -> Result<Loaded, Refusal> {
-        self.room.guests()?.load(self.compiled(bytes, digest, inert)?)
+    pub(crate) fn load(&self, bytes: &[u8], digest: Digest, imports: &Imports) -> Result<Loaded, Refusal> {
+        self.room.guests()?.load(self.compiled(bytes, digest, imports)?)
     }
 
-    fn compiled(&self, bytes: &[u8], digest: Digest, inert: &[String]) -> Result<Compiled, Refusal> {
-        self.code.compiled(bytes, digest, inert, |bytes| self.compiler.compile(bytes))
+    fn compiled(&self, bytes: &[u8], digest: Digest, imports: &Imports) -> Result<Compiled, Refusal> {
+        self.code.compiled(bytes, digest, imports, |bytes| self.compiler.compile(bytes))
     }
 
     /// Removes a tool, its grant and its code.

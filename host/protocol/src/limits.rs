@@ -110,6 +110,11 @@ pub const RESPONSE_HEADERS: usize = 128;
 pub const RESPONSE_HEADER_BYTES: usize = 64 * KIB;
 /// Bytes of a response's body, after decoding.
 pub const RESPONSE_BODY_BYTES: usize = 8 * MIB;
+/// Requests under way at once of one call, where an interface lets a program start several. As many as its tool may have.
+pub const REQUESTS_AT_ONCE_OF_A_CALL: usize = REQUESTS_AT_ONCE_OF_A_TOOL;
+/// Bytes of bodies that the host holds for one call, where an interface has streams: requests that are being written, and answers
+/// that are not read yet. Four of the largest answers.
+pub const HELD_BYTES: usize = 4 * RESPONSE_BODY_BYTES;
 /// Time to connect, TLS included.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Time from the sent request to the response's head.

@@ -185,6 +185,9 @@ mod tests {
         assert_eq!(store.hostcall_fuel(), limits::HOSTCALL_FUEL);
         assert_eq!(store.max_component_handles(), limits::COMPONENT_HANDLES);
         assert_eq!(store.data().resources(), limits::RESOURCES);
+        assert_eq!(store.data().exit.free(), limits::REQUESTS_AT_ONCE_OF_A_CALL);
+        let mut held = store.data().holdings.nothing();
+        assert!(held.grow(limits::HELD_BYTES) && !held.grow(1));
         let limiter = &mut store.data_mut().limiter;
         assert_eq!(limiter.instances(), limits::INSTANCES);
         assert_eq!(limiter.memories(), limits::MEMORIES);

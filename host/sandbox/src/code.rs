@@ -14,6 +14,7 @@ use cap_std::fs::OpenOptions;
 use hotcell_protocol::Code;
 use hotcell_protocol::Description;
 use hotcell_protocol::Digest;
+use hotcell_protocol::Imports;
 use hotcell_protocol::Refusal;
 use hotcell_protocol::limits;
 use wasmtime::Engine;
@@ -146,14 +147,14 @@ impl CodeCache {
         &self,
         bytes: &[u8],
         digest: Digest,
-        inert: &[String],
+        imports: &Imports,
         compile: impl FnOnce(&[u8]) -> Result<Vec<u8>, Refusal>,
     ) -> Result<Compiled, Refusal> {
-        let name = name_of(digest, inert)?;
+        let name = name_of(digest, imports)?;
         if let Some(kept) = self.find(&name) {
             return Ok(kept);
         }
-        let description = describe(bytes, inert)?;
+        let description = describe(bytes, imports)?;
         let code = compile(bytes)?;
         self.keep(&name, &description, &code);
         Ok(Compiled { description, bytes: code, start: 0 })
@@ -211,10 +212,11 @@ fn does_not_fit() -> Refusal {
 }
 
 /// Digest, and a hash of all else that the code and its description depend on.
-fn name_of(digest: Digest, inert: &[String]) -> Result<String, Refusal> {
+fn name_of(digest: Digest, imports: &Imports) -> Result<String, Refusal> {
     let mut hash = Fingerprint(blake3::Hasher::new());
     fingerprint()?.precompile_compatibility_hash().hash(&mut hash);
-    inert.hash(&mut hash);
+    // A description is kept with the code: what one grant let in must not be found by another.
+    imports.hash(&mut hash);
     env!("CARGO_PKG_VERSION").hash(&mut hash);
     Ok(format!("{digest}-{}.code", hash.0.finalize().to_hex().get(..32).unwrap_or_default()))
 }

@@ -36,9 +36,8 @@ impl Default for Options {
 /// An engine with everything linked that a tool may import. Make one for a process, and load tools into it.
 pub struct Sandbox {
     pub(crate) engine: Engine,
+    /// What every tool may import.
     pub(crate) linker: Linker<State>,
-    /// As `linker`, with `wasi:sockets` present and dead.
-    pub(crate) linker_with_sockets: Linker<State>,
     pub(crate) places: Arc<Semaphore>,
     pooled: bool,
     clock: OnceLock<bool>,
@@ -59,17 +58,9 @@ impl Sandbox {
             .or_else(|_| Engine::new(&config(InstanceAllocationStrategy::OnDemand)))
             .map_err(|_| Refusal::internal("the engine cannot start on this machine"))?;
         let broken = |_| Refusal::internal("the engine cannot link its own interfaces");
-        let linker = link::without_sockets(&engine).map_err(broken)?;
-        let linker_with_sockets = link::with_dead_sockets(&linker).map_err(broken)?;
+        let linker = link::for_every_tool(&engine).map_err(broken)?;
         let places = usize::try_from(options.concurrent_calls).unwrap_or(usize::MAX);
-        Ok(Self {
-            engine,
-            linker,
-            linker_with_sockets,
-            places: Arc::new(Semaphore::new(places)),
-            pooled: is_pooled,
-            clock: OnceLock::new(),
-        })
+        Ok(Self { engine, linker, places: Arc::new(Semaphore::new(places)), pooled: is_pooled, clock: OnceLock::new() })
     }
 
     /// Starts the thread that ticks, if it does not run yet. The first call does so, too.

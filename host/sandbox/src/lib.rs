@@ -30,11 +30,13 @@ mod limiter;
 mod link;
 mod load;
 mod meter;
+mod near_agent;
 mod output;
 mod outside;
 mod state;
 mod trap;
 pub mod values;
+mod wasi_http;
 
 pub use code::CodeCache;
 pub use code::Compiled;

@@ -1,7 +1,10 @@
-//! What a tool's imports are met with. Interface by interface, so that nothing is linked that nobody wrote down.
+//! What a tool's imports are met with. Interface by interface, so that nothing is linked that nobody wrote down; what not every
+//! tool may import, is linked to the tools alone that do.
 //!
 //! That a component imports no more than this is checked before it is compiled (`describe`); what WASI would reach,
 //! every call's context leaves empty (`state`).
+
+use std::borrow::Cow;
 
 use wasmtime::Engine;
 use wasmtime::Result;
@@ -20,10 +23,12 @@ use wasmtime_wasi::sockets::WasiSockets;
 use wasmtime_wasi::sockets::WasiSocketsView;
 
 use crate::bindings;
+use crate::near_agent;
 use crate::state::State;
+use crate::wasi_http;
 
-/// `hotcell:tool`, and of WASI 0.2 what language runtimes link. No sockets (threat A3).
-pub(crate) fn without_sockets(engine: &Engine) -> Result<Linker<State>> {
+/// `hotcell:tool`, and of WASI 0.2 what language runtimes link. No sockets (threat A3), no `wasi:http` (threat A2).
+pub(crate) fn for_every_tool(engine: &Engine) -> Result<Linker<State>> {
     let mut linker = Linker::new(engine);
     let l = &mut linker;
     bindings::Imports::add_to_linker::<State, State>(l, |state| state)?;
@@ -43,11 +48,25 @@ pub(crate) fn without_sockets(engine: &Engine) -> Result<Linker<State>> {
     Ok(linker)
 }
 
-/// The same with `wasi:sockets`, for language runtimes that import it whether a tool uses it or not. The context allows
-/// neither TCP nor UDP nor name lookup, so a guest can never hold a socket.
-pub(crate) fn with_dead_sockets(linker: &Linker<State>) -> Result<Linker<State>> {
-    let mut linker = linker.clone();
-    let l = &mut linker;
+/// The same with what a tool of these imports has been let import besides. That it may was checked before (`describe`).
+pub(crate) fn for_tool<'a>(every: &'a Linker<State>, imports: &[String]) -> Result<Cow<'a, Linker<State>>> {
+    let has = |package: &str| imports.iter().any(|import| import.starts_with(package));
+    let mut linker = Cow::Borrowed(every);
+    if has("wasi:sockets/") {
+        dead_sockets(linker.to_mut())?;
+    }
+    if has("wasi:http/") {
+        wasi_http::link(linker.to_mut())?;
+    }
+    if has("near:agent/") {
+        near_agent::link(linker.to_mut())?;
+    }
+    Ok(linker)
+}
+
+/// `wasi:sockets`, for language runtimes that import it whether a tool uses it or not. The context allows neither TCP nor UDP nor
+/// name lookup, so a guest can never hold a socket.
+fn dead_sockets(l: &mut Linker<State>) -> Result<()> {
     let options = sockets::network::LinkOptions::default();
     sockets::instance_network::add_to_linker::<State, WasiSockets>(l, State::sockets)?;
     sockets::ip_name_lookup::add_to_linker::<State, WasiSockets>(l, State::sockets)?;
@@ -55,6 +74,5 @@ pub(crate) fn with_dead_sockets(linker: &Linker<State>) -> Result<Linker<State>>
     sockets::tcp::add_to_linker::<State, WasiSockets>(l, State::sockets)?;
     sockets::tcp_create_socket::add_to_linker::<State, WasiSockets>(l, State::sockets)?;
     sockets::udp::add_to_linker::<State, WasiSockets>(l, State::sockets)?;
-    sockets::udp_create_socket::add_to_linker::<State, WasiSockets>(l, State::sockets)?;
-    Ok(linker)
+    sockets::udp_create_socket::add_to_linker::<State, WasiSockets>(l, State::sockets)
 }

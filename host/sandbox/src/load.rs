@@ -3,6 +3,7 @@
 use hotcell_protocol::Action;
 use hotcell_protocol::Code;
 use hotcell_protocol::Description;
+use hotcell_protocol::Imports;
 use hotcell_protocol::Refusal;
 use hotcell_protocol::text::cut;
 use hotcell_protocol::text::visible;
@@ -12,6 +13,7 @@ use wasmtime::component::InstancePre;
 
 use crate::Sandbox;
 use crate::describe;
+use crate::link;
 use crate::state::State;
 
 /// A compiled tool. Belongs to the [`Sandbox`] that loaded it.
@@ -57,8 +59,8 @@ impl Sandbox {
     ///
     /// # Errors
     /// As [`crate::describe`], and [`Code::BadComponent`] for what the engine does not compile.
-    pub fn load(&self, bytes: &[u8], inert: &[String]) -> Result<Tool, Refusal> {
-        let description = describe(bytes, inert)?;
+    pub fn load(&self, bytes: &[u8], imports: &Imports) -> Result<Tool, Refusal> {
+        let description = describe(bytes, imports)?;
         let component = Component::from_binary(&self.engine, bytes).map_err(|error| not_compiled(&error))?;
         self.link(description, &component)
     }
@@ -72,8 +74,7 @@ impl Sandbox {
                 export(component, action).ok_or_else(|| Refusal::internal("a described action is not exported"))
             })
             .collect::<Result<_, _>>()?;
-        let sockets = description.imports.iter().any(|import| import.starts_with("wasi:sockets/"));
-        let linker = if sockets { &self.linker_with_sockets } else { &self.linker };
+        let linker = link::for_tool(&self.linker, &description.imports).map_err(|error| not_linked(&error))?;
         let instance = linker.instantiate_pre(component).map_err(|error| not_linked(&error))?;
         Ok(Tool { description, instance, exports })
     }

@@ -1,5 +1,6 @@
 //! The three imports of `hotcell:tool`, handed on to [`hotcell_protocol::Outside`]. Nothing is decided here.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use hotcell_protocol::Answer;
@@ -8,8 +9,10 @@ use hotcell_protocol::GuestError;
 use hotcell_protocol::Header;
 use hotcell_protocol::LogLevel;
 use hotcell_protocol::Method;
+use hotcell_protocol::Outside;
 use hotcell_protocol::Progress;
 use hotcell_protocol::limits;
+use tokio::sync::Semaphore;
 use wasmtime::component::HasData;
 
 use crate::bindings::hotcell::tool::http;
@@ -17,17 +20,51 @@ use crate::bindings::hotcell::tool::log;
 use crate::bindings::hotcell::tool::progress;
 use crate::state::State;
 
+/// The one way out, whichever interface a request comes by. No more are under way at once than a call may have.
+#[derive(Clone)]
+pub(crate) struct Exit {
+    outside: Arc<dyn Outside>,
+    places: Arc<Semaphore>,
+}
+
+impl Exit {
+    pub(crate) fn new(outside: Arc<dyn Outside>) -> Self {
+        Self { outside, places: Arc::new(Semaphore::new(limits::REQUESTS_AT_ONCE_OF_A_CALL)) }
+    }
+
+    /// Sends a request. Dropping the future gives it up.
+    pub(crate) async fn send(&self, asked: Asked) -> Result<Answer, GuestError> {
+        let _place = self.places.acquire().await.map_err(|_| GuestError::Broken)?;
+        self.outside.send(asked).await
+    }
+
+    /// The origin of a service that the action was granted.
+    pub(crate) fn origin(&self, service: &str) -> Result<String, GuestError> {
+        self.outside.origin(service)
+    }
+
+    fn progress(&self, progress: Progress) {
+        self.outside.progress(progress);
+    }
+
+    /// How many more requests may be under way now.
+    #[cfg(test)]
+    pub(crate) fn free(&self) -> usize {
+        self.places.available_permits()
+    }
+}
+
 impl HasData for State {
     type Data<'a> = &'a mut Self;
 }
 
 impl http::Host for State {
     async fn send(&mut self, request: http::Request) -> Result<http::Response, http::Error> {
-        self.outside.send(asked(request)).await.map(response).map_err(error)
+        self.exit.send(asked(request)).await.map(response).map_err(error)
     }
 
     fn origin(&mut self, service: String) -> Result<String, http::Error> {
-        self.outside.origin(&service).map_err(error)
+        self.exit.origin(&service).map_err(error)
     }
 }
 
@@ -46,7 +83,7 @@ impl log::Host for State {
 impl progress::Host for State {
     fn report(&mut self, done: u64, total: Option<u64>, note: Option<String>) {
         if self.progress.passes(total == Some(done), Instant::now()) {
-            self.outside.progress(Progress::of(done, total, note.as_deref()));
+            self.exit.progress(Progress::of(done, total, note.as_deref()));
         }
     }
 }

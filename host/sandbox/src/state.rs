@@ -18,16 +18,21 @@ use wasmtime_wasi::WasiView;
 use crate::limiter::Limiter;
 use crate::output::Log;
 use crate::output::Pipe;
+use crate::outside::Exit;
 use crate::outside::Reports;
+use crate::wasi_http::Holdings;
 
 /// The store's data. It lives for one call.
 pub(crate) struct State {
-    pub(crate) outside: Arc<dyn Outside>,
+    pub(crate) exit: Exit,
     pub(crate) log: Arc<Log>,
     pub(crate) limiter: Limiter,
     pub(crate) progress: Reports,
+    /// Handles of WASI's interfaces, and what stands behind them.
+    pub(crate) table: ResourceTable,
+    /// Bodies that the host holds for the guest.
+    pub(crate) holdings: Holdings,
     wasi: WasiCtx,
-    table: ResourceTable,
     output: [Pipe; 2],
 }
 
@@ -38,12 +43,13 @@ impl State {
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits::RESOURCES);
         Self {
-            outside,
+            exit: Exit::new(outside),
             log,
             limiter: Limiter::new(memory_bytes),
             progress: Reports::default(),
-            wasi: empty_wasi(&output),
             table,
+            holdings: Holdings::default(),
+            wasi: empty_wasi(&output),
             output,
         }
     }

@@ -17,6 +17,7 @@ use std::sync::atomic::Ordering;
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use hotcell_protocol::Digest;
+use hotcell_protocol::Imports;
 use hotcell_protocol::Refusal;
 use hotcell_protocol::Verdict;
 use hotcell_sandbox::CodeCache;
@@ -57,7 +58,7 @@ impl Kept {
 
     async fn answer(&self, sandbox: &Sandbox, bytes: &[u8], key: [u8; 32]) -> u64 {
         let compile = |bytes: &[u8]| self.compile(bytes);
-        let compiled = self.cache(key).compiled(bytes, Digest::of(bytes), &[], compile).unwrap();
+        let compiled = self.cache(key).compiled(bytes, Digest::of(bytes), &Imports::NONE, compile).unwrap();
         let tool = sandbox.load_compiled(compiled).unwrap();
         let request = support::request("run", json!({}), support::limits());
         match sandbox.call(&tool, request, Arc::new(Recorder::default())).await.verdict {
@@ -140,7 +141,7 @@ async fn a_folder_that_cannot_be_written_costs_time_and_nothing_else() {
     drop(folder);
     let sandbox = sandbox();
     for _ in 0..2 {
-        let compiled = gone.compiled(&bytes, Digest::of(&bytes), &[], |bytes| kept.compile(bytes));
+        let compiled = gone.compiled(&bytes, Digest::of(&bytes), &Imports::NONE, |bytes| kept.compile(bytes));
         let tool = sandbox.load_compiled(compiled.unwrap());
         assert!(tool.is_ok());
     }

@@ -12,13 +12,14 @@
 mod support;
 
 use hotcell_protocol::Code;
+use hotcell_protocol::Imports;
 use hotcell_protocol::Refusal;
 use hotcell_protocol::Type;
 use hotcell_sandbox::describe;
 use support::*;
 
 fn refusal(bytes: &[u8]) -> Refusal {
-    let refusal = describe(bytes, &[]).unwrap_err();
+    let refusal = describe(bytes, &Imports::NONE).unwrap_err();
     assert!(!refusal.hint.is_empty(), "{refusal:?}");
     refusal
 }
@@ -54,10 +55,10 @@ fn what_is_no_component_is_told_apart() {
 #[test]
 fn a_cut_file_is_refused_wherever_it_is_cut() {
     let whole = good();
-    let whole_description = describe(&whole, &[]).unwrap();
+    let whole_description = describe(&whole, &Imports::NONE).unwrap();
     let mut passed = 0;
     for cut in 8..whole.len() {
-        match describe(&whole[..cut], &[]) {
+        match describe(&whole[..cut], &Imports::NONE) {
             Err(refusal) => assert_eq!(refusal.code, Code::BadComponent, "cut at {cut}"),
             // Between two sections a component ends as well as at its end, with fewer exports. The grant's digest is of
             // the whole file, so that what was granted is what runs.
@@ -86,7 +87,7 @@ fn changed_bytes_never_bring_the_reader_down() {
             let at = 8 + random() % (bytes.len() - 8);
             bytes[at] = u8::try_from(random() & 0xff).unwrap();
         }
-        drop(describe(&bytes, &[]));
+        drop(describe(&bytes, &Imports::NONE));
     }
 }
 
@@ -118,9 +119,9 @@ fn a2_a3_each_refused_import_is_named_with_what_to_use_instead() {
 #[test]
 fn allowed_imports_are_listed() {
     for import in ["hotcell:tool/http@0.1.0", "wasi:cli/environment@0.2.6", "wasi:random/insecure-seed@0.2.0"] {
-        assert_eq!(describe(&importing(import), &[]).unwrap().imports, [import]);
+        assert_eq!(describe(&importing(import), &Imports::NONE).unwrap().imports, [import]);
     }
-    let inert = ["wasi:sockets".to_owned()];
+    let inert = Imports { inert: vec!["wasi:sockets".to_owned()], ..Imports::NONE };
     assert!(describe(&importing("wasi:sockets/tcp@0.2.6"), &inert).is_ok());
     assert!(describe(&importing("wasi:http/types@0.2.6"), &inert).is_err());
 }
@@ -148,7 +149,7 @@ fn i5_an_import_hidden_in_a_nested_component_stays_unmet() {
         (instance (instantiate $inner (with "wasi:http/outgoing-handler@0.2.6" (instance $empty))))
         (core module $m (func (export "run"))) (core instance $i (instantiate $m))
         (func (export "run") (canon lift (core func $i "run"))))"#;
-    let description = describe(&wat::parse_str(text).unwrap(), &[]).unwrap();
+    let description = describe(&wat::parse_str(text).unwrap(), &Imports::NONE).unwrap();
     assert!(description.imports.is_empty());
 }
 
@@ -163,7 +164,7 @@ fn actions_carry_their_types() {
         (instance $api (export "go" (func $run)))
         (export "acme:issues/api@1.0.0" (instance $api))
         (export "bare" (func $run)))"#;
-    let description = describe(&wat::parse_str(text).unwrap(), &[]).unwrap();
+    let description = describe(&wat::parse_str(text).unwrap(), &Imports::NONE).unwrap();
     let names: Vec<_> = description.actions.iter().map(|action| action.name.as_str()).collect();
     assert_eq!(names, ["api.go", "bare"]);
     let action = description.action("api.go").unwrap();

@@ -17,6 +17,7 @@ use std::time::Instant;
 
 use hotcell_protocol::CallRequest;
 use hotcell_protocol::Code;
+use hotcell_protocol::Imports;
 use hotcell_protocol::Limits;
 use hotcell_protocol::Verdict;
 use hotcell_protocol::limits;
@@ -95,7 +96,7 @@ async fn m1_the_memory_limit_counts_all_memories_together() {
 
 #[test]
 fn m2_declaring_four_gibibytes_is_refused_before_it_runs() {
-    let refusal = sandbox().load(&running(r#"(memory 65536) (func (export "run"))"#), &[]).err().unwrap();
+    let refusal = sandbox().load(&running(r#"(memory 65536) (func (export "run"))"#), &Imports::NONE).err().unwrap();
     assert_eq!(refusal.code, Code::MemoryExceeded);
     assert!(refusal.message.contains("4294967296"), "{}", refusal.message);
 }
@@ -103,7 +104,7 @@ fn m2_declaring_four_gibibytes_is_refused_before_it_runs() {
 #[test]
 fn m3_a_hundred_memories_are_refused() {
     let module = format!("{} (func (export \"run\"))", "(memory 0)".repeat(100));
-    let refusal = sandbox().load(&running(&module), &[]).err().unwrap();
+    let refusal = sandbox().load(&running(&module), &Imports::NONE).err().unwrap();
     assert!(matches!(refusal.code, Code::BadComponent | Code::MemoryExceeded), "{refusal:?}");
 }
 
@@ -118,7 +119,7 @@ async fn m4_growing_a_table_without_end_is_memory_exceeded() {
 fn m5_memory64_and_shared_memory_are_refused() {
     for memory in ["(memory i64 1)", "(memory 1 1 shared)"] {
         let bytes = running(&format!("{memory} (func (export \"run\"))"));
-        assert_eq!(sandbox().load(&bytes, &[]).err().unwrap().code, Code::BadComponent, "{memory}");
+        assert_eq!(sandbox().load(&bytes, &Imports::NONE).err().unwrap().code, Code::BadComponent, "{memory}");
     }
 }
 
@@ -160,7 +161,7 @@ async fn m9_ten_million_empty_strings_in_one_list_are_too_large() {
         r#"(func (export "run") (result (list string)) (canon lift (core func $i "run") (memory (core memory $i "memory"))))"#,
     );
     // 1,300 pages are over the memory limit: the list lies in memory that does not exist.
-    assert_eq!(sandbox().load(&bytes, &[]).err().unwrap().code, Code::MemoryExceeded);
+    assert_eq!(sandbox().load(&bytes, &Imports::NONE).err().unwrap().code, Code::MemoryExceeded);
     let bytes = component(
         r#"(memory (export "memory") 1000)
            (func (export "run") (result i32) (i32.store (i32.const 0) (i32.const 8)) (i32.store (i32.const 4) (i32.const 8000000)) (i32.const 0))"#,
@@ -233,8 +234,8 @@ async fn p8_a_counter_starts_anew_in_each_call() {
 #[tokio::test(flavor = "current_thread")]
 async fn a_guest_that_loops_does_not_keep_the_others_waiting() {
     let sandbox = Arc::new(sandbox());
-    let looping = sandbox.load(&running(r#"(func (export "run") (loop br 0))"#), &[]).unwrap();
-    let working = Arc::new(sandbox.load(&good(), &[]).unwrap());
+    let looping = sandbox.load(&running(r#"(func (export "run") (loop br 0))"#), &Imports::NONE).unwrap();
+    let working = Arc::new(sandbox.load(&good(), &Imports::NONE).unwrap());
     let busy = {
         let sandbox = Arc::clone(&sandbox);
         let limits = Limits { cpu_time: Duration::from_secs(2), ..support::limits() };
@@ -257,7 +258,7 @@ async fn a_guest_that_loops_does_not_keep_the_others_waiting() {
 #[tokio::test]
 async fn l2_a_call_that_is_dropped_at_any_moment_leaves_the_sandbox_usable() {
     let sandbox = sandbox();
-    let tool = sandbox.load(&running(r#"(func (export "run") (loop br 0))"#), &[]).unwrap();
+    let tool = sandbox.load(&running(r#"(func (export "run") (loop br 0))"#), &Imports::NONE).unwrap();
     for wait in 0..60_u64 {
         let request = CallRequest { action: "run".into(), arguments: json!({}), limits: support::limits() };
         let call = sandbox.call(&tool, request, Arc::new(Recorder::default()));

@@ -14,6 +14,7 @@ mod support;
 use std::time::Duration;
 
 use hotcell_protocol::Code;
+use hotcell_protocol::Imports;
 use hotcell_protocol::LogLevel;
 use hotcell_protocol::limits;
 use serde_json::json;
@@ -173,7 +174,7 @@ async fn a3_sockets_and_name_lookup_are_linked_dead() {
     assert_eq!(tried(2).await, json!(101), "UDP");
     assert_eq!(tried(3).await, json!(120), "an address as a name");
     assert_eq!(tried(4).await, json!(120), "a name");
-    let refusal = sandbox.load(&bytes, &[]).err().expect("sockets were linked without being named");
+    let refusal = sandbox.load(&bytes, &Imports::NONE).err().expect("sockets were linked without being named");
     assert_eq!(refusal.code, Code::ImportNotAllowed);
 }
 

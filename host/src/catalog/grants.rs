@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 
 use hotcell_protocol::Code;
 use hotcell_protocol::Digest;
+use hotcell_protocol::Imports;
 use hotcell_protocol::Refusal;
+use hotcell_protocol::World;
 use serde::Deserialize;
 use serde::Serialize;
 
@@ -32,6 +34,9 @@ pub struct Granted {
     /// Interfaces linked without effect.
     #[serde(default)]
     pub inert_imports: Vec<String>,
+    /// Interfaces of other hosts, whose requests go through the gate as well.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub imports: BTreeSet<World>,
     /// What each action may use. An action that is not named here may use nothing.
     #[serde(default, rename = "action")]
     pub actions: BTreeMap<String, GrantedAction>,
@@ -60,8 +65,15 @@ impl Granted {
             digest,
             granted_at,
             inert_imports: manifest.inert_imports.clone(),
+            imports: manifest.imports.clone(),
             actions: manifest.actions.iter().map(|(name, ask)| (name.clone(), grant(ask))).collect(),
         }
+    }
+
+    /// What the component may import beyond what every tool may.
+    #[must_use]
+    pub fn imports(&self) -> Imports {
+        Imports { inert: self.inert_imports.clone(), worlds: self.imports.clone() }
     }
 
     /// What this grant allows beyond an earlier one, a line each: what a person must look at when a tool changes (threat I4).
@@ -83,6 +95,7 @@ impl Granted {
         }
         let inert = self.inert_imports.iter().filter(|name| !earlier.inert_imports.contains(name));
         lines.extend(inert.map(|name| format!("inert import {name}")));
+        lines.extend(self.imports.difference(&earlier.imports).map(|world| format!("import {world}")));
         lines
     }
 }
@@ -140,7 +153,9 @@ mod tests {
 
     #[test]
     fn written_and_read_back_grants_are_the_same() {
-        let grants = BTreeMap::from([("a".to_string(), granted("services = { s = [\"r\", \"w\"], t = [] }"))]);
+        let mut granted = granted("services = { s = [\"r\", \"w\"], t = [] }");
+        granted.imports.insert(World::WasiHttp);
+        let grants = BTreeMap::from([("a".to_string(), granted)]);
         assert_eq!(read(&write(&grants).unwrap()).unwrap(), grants);
     }
 
@@ -150,6 +165,10 @@ mod tests {
         let after = granted("services = { s = [\"r\", \"w\"], t = [] }\npublic = [\"GET https://a.example/b\"]");
         assert_eq!(after.beyond(&before), ["go: scope w of s", "go: service t", "go: GET https://a.example/b"]);
         assert!(before.beyond(&after).is_empty());
+        let worlds = BTreeSet::from([World::WasiHttp, World::NearAgent]);
+        let imports = Granted { imports: worlds, ..before.clone() };
+        assert_eq!(imports.beyond(&before), ["import near:agent", "import wasi:http"]);
+        assert!(before.beyond(&imports).is_empty());
     }
 
     #[test]

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 
 use hotcell_protocol::Code;
 use hotcell_protocol::Description;
+use hotcell_protocol::Imports;
 use hotcell_protocol::Refusal;
+use hotcell_protocol::World;
 use hotcell_protocol::limits;
 use hotcell_protocol::text::visible;
 use serde::Deserialize;
@@ -28,6 +30,9 @@ pub struct Manifest {
     /// Interfaces that may be imported although every call of them is refused. Only `wasi:sockets`.
     #[serde(default)]
     pub inert_imports: Vec<String>,
+    /// Interfaces of other hosts, whose requests go through the gate as well.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub imports: BTreeSet<World>,
     /// What each action asks for. An action that is not named here asks for nothing.
     #[serde(default)]
     pub actions: BTreeMap<String, Ask>,
@@ -100,6 +105,12 @@ impl Manifest {
             }
         }
         Ok(())
+    }
+
+    /// What the component may import beyond what every tool may.
+    #[must_use]
+    pub fn imports(&self) -> Imports {
+        Imports { inert: self.inert_imports.clone(), worlds: self.imports.clone() }
     }
 
     /// Checks that each action named here is one that the component exports.
@@ -197,6 +208,25 @@ public = ["GET https://api.example.com/v1/**"]
         {
             mistake(&format!("name = \"{name}\"\nversion = \"1\"\n"));
         }
+    }
+
+    #[test]
+    fn only_interfaces_that_lead_to_the_gate_can_be_imported() {
+        let text = |imports: &str| format!("name = \"a\"\nversion = \"1\"\nimports = {imports}\n");
+        let manifest = Manifest::parse(&text(r#"["wasi:http", "near:agent", "wasi:http"]"#), "t").unwrap();
+        assert_eq!(manifest.imports().worlds, BTreeSet::from([World::NearAgent, World::WasiHttp]));
+        for imports in [
+            r#"["wasi:sockets"]"#,
+            r#"["wasi:http/types"]"#,
+            r#"["wasi:http@0.2.0"]"#,
+            r#""wasi:http""#,
+            "true",
+            r#"[""]"#,
+        ] {
+            let message = mistake(&text(imports));
+            assert!(message.starts_with("hotcell.toml, line 3"), "{message}");
+        }
+        assert!(mistake(&text(r#"["wasi:sockets"]"#)).contains("`near:agent` or `wasi:http`"));
     }
 
     #[test]

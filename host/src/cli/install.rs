@@ -105,6 +105,9 @@ fn show(host: &Host, package: &Package, description: &Description, earlier: Opti
     if !granted.inert_imports.is_empty() {
         output::note(&format!("linked without effect: {}", granted.inert_imports.join(", ")));
     }
+    for world in &granted.imports {
+        output::note(&format!("asks for {world}: its requests go through the same gate"));
+    }
     output::dim(&format!("sha256 {}", granted.digest));
     if let Some(earlier) = earlier {
         show_change(earlier, granted);

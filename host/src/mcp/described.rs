@@ -77,7 +77,7 @@ pub(super) fn all<'a>(host: &Host, grants: impl Iterator<Item = &'a Granted>, mu
 
 fn describe(host: &Host, granted: &Granted) -> Result<Described, Refusal> {
     let bytes = host.catalog().component(granted)?;
-    let description = hotcell_sandbox::describe(&bytes, &granted.inert_imports)?;
+    let description = hotcell_sandbox::describe(&bytes, &granted.imports())?;
     let manifest = embedded(&bytes)?.map(|text| Manifest::parse(text, "the embedded manifest")).transpose()?;
     let (about, actions) = manifest.map(|manifest| (manifest.description, manifest.actions)).unwrap_or_default();
     let about_actions = actions.into_iter().filter(|(_, ask)| !ask.description.is_empty());

@@ -125,10 +125,10 @@ impl Guests {
             match order {
                 Order::Start { .. } => return Err(wire::broken("started twice")),
                 Order::Call { call, action, limits, origins } => self.start(call, action, tail, limits, origins),
-                Order::Answer { call, answer } => {
+                Order::Answer { call, ask, answer } => {
                     let answer = answer.map(|head| Answer { status: head.status, headers: head.headers, body: tail });
                     if let Some(running) = self.calls().get(&call) {
-                        running.remote.answer(answer);
+                        running.remote.answer(ask, answer);
                     }
                 }
                 Order::Stop { call } => {

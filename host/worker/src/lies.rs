@@ -23,8 +23,8 @@ use crate::wire::End;
 use crate::wire::Frame;
 use crate::wire::Report;
 
-fn send(call: u64) -> Report {
-    Report::Send { call, method: Method::Get, url: "https://x/".into(), headers: Vec::new(), body: true }
+fn send(call: u64, ask: u64) -> Report {
+    Report::Send { call, ask, method: Method::Get, url: "https://x/".into(), headers: Vec::new(), body: true }
 }
 
 fn ended(call: u64) -> Report {
@@ -40,24 +40,47 @@ fn note(call: u64, note: &str) -> Report {
 }
 
 #[test]
-fn h1_a_worker_speaks_of_its_own_calls_only_and_asks_one_thing_at_a_time() {
+fn h1_a_worker_speaks_of_its_own_calls_only_and_asks_no_more_at_once_than_a_call_may() {
     let mut table = Table::default();
     let (first, mut events) = table.open().unwrap();
     for stranger in [first + 1, u64::MAX] {
-        for report in [send(stranger), ended(stranger), line(stranger, "x"), note(stranger, "x")] {
+        let give_up = Report::GiveUp { call: stranger, ask: 0 };
+        for report in [send(stranger, 0), give_up, ended(stranger), line(stranger, "x"), note(stranger, "x")] {
             assert!(table.take(report, Vec::new()).is_err());
         }
     }
     let ready = Report::Ready { version: wire::VERSION.into(), walls: Walls::default(), refused: None };
     assert!(table.take(ready, Vec::new()).is_err());
-    table.take(send(first), b"body".to_vec()).unwrap();
-    assert!(table.take(send(first), Vec::new()).is_err());
-    table.answered(first);
-    table.take(send(first), Vec::new()).unwrap();
+    // Numbers that were used, or are not next, are no request's.
+    let most = u64::try_from(limits::REQUESTS_AT_ONCE_OF_A_CALL).unwrap();
+    for ask in 0..most {
+        assert!(table.take(send(first, ask + 1), Vec::new()).is_err());
+        table.take(send(first, ask), b"body".to_vec()).unwrap();
+        assert!(table.take(send(first, ask), Vec::new()).is_err());
+    }
+    assert!(table.take(send(first, most), Vec::new()).is_err());
+    table.answered(first, 3);
+    table.take(send(first, most), Vec::new()).unwrap();
+    let give_up = |ask| Report::GiveUp { call: first, ask };
+    assert!(table.take(give_up(most + 1), Vec::new()).is_err() && table.take(give_up(0), b"x".to_vec()).is_err());
+    // What was answered meanwhile, or given up before, is nothing that happens.
+    for ask in [3, 5, 5] {
+        table.take(give_up(ask), Vec::new()).unwrap();
+    }
+    table.take(send(first, most + 1), vec![0; limits::REQUEST_BODY_BYTES + 100]).unwrap();
     table.take(ended(first), b"1".to_vec()).unwrap();
     assert!(table.take(ended(first), Vec::new()).is_err() && table.take(line(first, "x"), Vec::new()).is_err());
-    assert!(matches!(events.try_recv().unwrap(), Event::Asked(asked) if asked.body.as_deref() == Some(b"body")));
-    assert!(matches!(events.try_recv().unwrap(), Event::Asked(_)));
+    for number in 0..most {
+        let body = Some(&b"body"[..]);
+        assert!(
+            matches!(events.try_recv().unwrap(), Event::Asked(ask, asked) if ask == number && asked.body.as_deref() == body)
+        );
+    }
+    assert!(matches!(events.try_recv().unwrap(), Event::Asked(ask, _) if ask == most));
+    assert_eq!(events.try_recv().unwrap(), Event::GaveUp(5));
+    // A body that is too long is not kept in its length until the gate says so.
+    let Event::Asked(_, asked) = events.try_recv().unwrap() else { panic!() };
+    assert_eq!(asked.body.unwrap().len(), limits::REQUEST_BODY_BYTES + 1);
     assert!(matches!(events.try_recv().unwrap(), Event::Ended(End::Returned, json, _) if json == b"1"));
 }
 
@@ -115,9 +138,15 @@ fn fuzz_wire() {
     let refused = End::Refused(Refusal::new(Code::GuestTrapped, "m", "h"));
     let ready = Report::Ready { version: wire::VERSION.into(), walls: Walls::default(), refused: None };
     let seeds = [
-        written(&[(send(0), b"body"), (line(1, "a line"), b""), (ended(0), b"{}")]),
+        written(&[(send(0, 0), b"body"), (line(1, "a line"), b""), (ended(0), b"{}")]),
+        written(&[
+            (send(0, 0), b"body"),
+            (send(0, 1), b""),
+            (Report::GiveUp { call: 0, ask: 0 }, b""),
+            (send(0, 2), b""),
+        ]),
         written(&[(note(1, "half"), b""), (Report::Ended { call: 1, end: refused, cost: Cost::default() }, b"")]),
-        written(&[(ready, b""), (send(1), b"")]),
+        written(&[(ready, b""), (send(1, 0), b"")]),
     ];
     let seeds: Vec<&[u8]> = seeds.iter().map(Vec::as_slice).collect();
     let words: [&[u8]; 4] = [b"\x00\x00\x00\x00", b"\xff\xff\xff\xff", b"\x80\x80\x80\x80\x01", b"\x01"];
@@ -147,17 +176,21 @@ fn fuzz_wire() {
     });
 }
 
-/// One end at most and nothing after it; one request under way; texts within their bounds.
+/// One end at most and nothing after it; no more requests under way than a call may have; texts within their bounds.
 fn obeys(events: &mut UnboundedReceiver<Event>) {
-    let (mut asked, mut over) = (0, false);
+    let (mut under_way, mut over) = (Vec::new(), false);
     while let Ok(event) = events.try_recv() {
         assert!(!over, "something after the end");
         match event {
-            Event::Asked(_) => asked += 1,
+            Event::Asked(ask, asked) => {
+                under_way.push(ask);
+                assert!(asked.body.is_none_or(|body| body.len() <= limits::REQUEST_BODY_BYTES + 1));
+                assert!(under_way.len() <= limits::REQUESTS_AT_ONCE_OF_A_CALL, "too many requests at once");
+            }
+            Event::GaveUp(ask) => under_way.retain(|other| *other != ask),
             Event::Log(line) => assert!(line.text.len() <= limits::LOG_LINE_BYTES),
             Event::Progress(_) => {}
             Event::Ended(..) | Event::Lost(_) => over = true,
         }
     }
-    assert!(asked <= 1, "two requests at once");
 }

@@ -1,5 +1,6 @@
 //! One worker, as the broker holds it: started, spoken with, and buried.
 
+use std::future::poll_fn;
 use std::io;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
@@ -12,6 +13,7 @@ use std::sync::OnceLock;
 use std::sync::PoisonError;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
+use std::task::Poll;
 
 use hotcell_protocol::Action;
 use hotcell_protocol::Answer;
@@ -134,20 +136,20 @@ impl Worker {
         let (call, mut events) = self.table().open().map_err(|why| lost(&why))?;
         let held = Held { worker: self, call };
         self.tell(&Order::Call { call, action: action.name.clone(), limits, origins: outside.origins() }, json);
-        let mut asked: Option<Waiting<'_, Result<Answer, GuestError>>> = None;
+        let mut asked: Vec<UnderWay<'_>> = Vec::new();
         loop {
             let event = tokio::select! {
                 biased;
                 event = events.recv() => event,
-                answer = answer(&mut asked) => {
-                    asked = None;
-                    held.worker.table().answered(call);
-                    held.worker.answer(call, answer);
+                (ask, answer) = answer(&mut asked) => {
+                    held.worker.table().answered(call, ask);
+                    held.worker.answer(call, ask, answer);
                     continue;
                 }
             };
             match event {
-                Some(Event::Asked(request)) => asked = Some(outside.send(request)),
+                Some(Event::Asked(ask, request)) => asked.push((ask, outside.send(request))),
+                Some(Event::GaveUp(ask)) => asked.retain(|(under_way, _)| *under_way != ask),
                 Some(Event::Log(line)) => outside.log(line),
                 Some(Event::Progress(progress)) => outside.progress(progress),
                 Some(Event::Ended(end, json, cost)) => {
@@ -165,12 +167,12 @@ impl Worker {
         self.ready.get().and_then(|ready| ready.as_ref().err().cloned())
     }
 
-    fn answer(&self, call: u64, answer: Result<Answer, GuestError>) {
+    fn answer(&self, call: u64, ask: u64, answer: Result<Answer, GuestError>) {
         let (answer, body) = match answer {
             Ok(Answer { status, headers, body }) => (Ok(Head { status, headers }), body),
             Err(error) => (Err(error), Vec::new()),
         };
-        self.tell(&Order::Answer { call, answer }, body);
+        self.tell(&Order::Answer { call, ask, answer }, body);
     }
 
     fn tell(&self, order: &Order, tail: Vec<u8>) {
@@ -253,12 +255,22 @@ impl Drop for Held<'_> {
     }
 }
 
-/// The answer to what is asked, if something is.
-async fn answer(asked: &mut Option<Waiting<'_, Result<Answer, GuestError>>>) -> Result<Answer, GuestError> {
-    match asked {
-        Some(asked) => asked.await,
-        None => std::future::pending().await,
-    }
+/// A request under way. Dropped, it is given up.
+type UnderWay<'a> = (u64, Waiting<'a, Result<Answer, GuestError>>);
+
+/// The next answer to one of the requests under way, which is then under way no more. Waits for ever where there are none.
+async fn answer(asked: &mut Vec<UnderWay<'_>>) -> (u64, Result<Answer, GuestError>) {
+    poll_fn(|context| {
+        // They are few: no more than a call may have at once.
+        let ready = asked.iter_mut().enumerate().find_map(|(place, (ask, request))| {
+            let Poll::Ready(answer) = request.as_mut().poll(context) else { return None };
+            Some((place, *ask, answer))
+        });
+        let Some((place, ask, answer)) = ready else { return Poll::Pending };
+        drop(asked.swap_remove(place));
+        Poll::Ready((ask, answer))
+    })
+    .await
 }
 
 /// What a worker said that a call ended in, held against what it can have ended in.

@@ -1,7 +1,9 @@
 //! The worker's side of a call: what the guest asks of the world is asked of the broker.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::MutexGuard;
 use std::sync::PoisonError;
 
 use hotcell_protocol::Answer;
@@ -23,19 +25,32 @@ pub(crate) struct Remote {
     call: u64,
     outbox: Arc<Outbox>,
     origins: Vec<(String, String)>,
-    waits: Mutex<Option<oneshot::Sender<Result<Answer>>>>,
+    asks: Mutex<Asks>,
+}
+
+/// The requests of a call.
+#[derive(Default)]
+struct Asks {
+    /// How many there were: the next one's number.
+    asked: u64,
+    /// Those under way.
+    waits: HashMap<u64, oneshot::Sender<Result<Answer>>>,
 }
 
 impl Remote {
     pub(crate) fn new(call: u64, outbox: Arc<Outbox>, origins: Vec<(String, String)>) -> Self {
-        Self { call, outbox, origins, waits: Mutex::default() }
+        Self { call, outbox, origins, asks: Mutex::default() }
     }
 
     /// Hands over the broker's answer.
-    pub(crate) fn answer(&self, answer: Result<Answer>) {
-        let waits = self.waits.lock().unwrap_or_else(PoisonError::into_inner).take();
-        // A guest that was stopped meanwhile waits no more.
+    pub(crate) fn answer(&self, ask: u64, answer: Result<Answer>) {
+        let waits = self.asks().waits.remove(&ask);
+        // A guest that was stopped meanwhile, or gave the request up, waits no more.
         drop(waits.map(|waits| waits.send(answer)));
+    }
+
+    fn asks(&self) -> MutexGuard<'_, Asks> {
+        self.asks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn report(&self, report: &Report) {
@@ -43,16 +58,40 @@ impl Remote {
     }
 }
 
+/// A guest that drops a request waits for it no more: the broker gives it up, too.
+struct GivenUp<'a> {
+    remote: &'a Remote,
+    ask: u64,
+}
+
+impl Drop for GivenUp<'_> {
+    fn drop(&mut self) {
+        let under_way = self.remote.asks().waits.remove(&self.ask).is_some();
+        if under_way {
+            self.remote.report(&Report::GiveUp { call: self.remote.call, ask: self.ask });
+        }
+    }
+}
+
 impl Outside for Remote {
     fn send(&self, asked: Asked) -> Waiting<'_, Result<Answer>> {
         Box::pin(async move {
             let (told, waits) = oneshot::channel();
-            *self.waits.lock().unwrap_or_else(PoisonError::into_inner) = Some(told);
             let Asked { method, url, headers, body } = asked;
-            let report = Report::Send { call: self.call, method, url, headers, body: body.is_some() };
-            if !self.outbox.tell(&report, body.unwrap_or_default()) {
-                return Err(GuestError::TooLarge);
-            }
+            let (call, has_body) = (self.call, body.is_some());
+            let ask = {
+                // Told in the order of their numbers: nobody asks in between.
+                let mut asks = self.asks();
+                let ask = asks.asked;
+                let report = Report::Send { call, ask, method, url, headers, body: has_body };
+                if !self.outbox.tell(&report, body.unwrap_or_default()) {
+                    return Err(GuestError::TooLarge);
+                }
+                asks.asked += 1;
+                asks.waits.insert(ask, told);
+                ask
+            };
+            let _given_up = GivenUp { remote: self, ask };
             waits.await.unwrap_or(Err(GuestError::Broken))
         })
     }

@@ -20,7 +20,9 @@ use crate::wire::broken;
 #[derive(Debug, PartialEq)]
 pub(crate) enum Event {
     /// The guest asks for a request.
-    Asked(Asked),
+    Asked(u64, Asked),
+    /// It waits for this one no more.
+    GaveUp(u64),
     Log(LogLine),
     Progress(Progress),
     /// It is over; the value is JSON, not read yet.
@@ -39,8 +41,10 @@ pub(crate) struct Table {
 
 struct Entry {
     events: mpsc::UnboundedSender<Event>,
-    /// A request is under way: a guest waits for its answer, and can ask for no other one.
-    asking: bool,
+    /// The requests under way: no more than a guest may have.
+    asking: Vec<u64>,
+    /// How many there were.
+    asked: u64,
     /// Since when nobody waits for it.
     abandoned: Option<Instant>,
     lines: usize,
@@ -56,14 +60,14 @@ impl Table {
         let (events, received) = mpsc::unbounded_channel();
         let call = self.next;
         self.next += 1;
-        self.calls.insert(call, Entry { events, asking: false, abandoned: None, lines: 0, reports: 0 });
+        self.calls.insert(call, Entry { events, asking: Vec::new(), asked: 0, abandoned: None, lines: 0, reports: 0 });
         Ok((call, received))
     }
 
-    /// The request of this call was answered.
-    pub(crate) fn answered(&mut self, call: u64) {
+    /// A request of this call was answered.
+    pub(crate) fn answered(&mut self, call: u64, ask: u64) {
         if let Some(entry) = self.calls.get_mut(&call) {
-            entry.asking = false;
+            entry.asking.retain(|under_way| *under_way != ask);
         }
     }
 
@@ -100,20 +104,40 @@ impl Table {
     ///
     /// # Errors
     /// For what it may not say now.
-    pub(crate) fn take(&mut self, report: Report, tail: Vec<u8>) -> io::Result<()> {
+    pub(crate) fn take(&mut self, report: Report, mut tail: Vec<u8>) -> io::Result<()> {
         let has_tail = matches!(report, Report::Ended { .. } | Report::Send { body: true, .. });
         if !tail.is_empty() && !has_tail {
             return Err(broken("bytes that mean nothing"));
         }
         match report {
             Report::Ready { .. } => Err(broken("it was ready before")),
-            Report::Send { call, method, url, headers, body } => {
+            Report::Send { call, ask, method, url, headers, body } => {
                 let entry = self.entry(call)?;
-                if std::mem::replace(&mut entry.asking, true) {
-                    return Err(broken("two requests of one guest at once"));
+                if ask != entry.asked || entry.asking.len() >= limits::REQUESTS_AT_ONCE_OF_A_CALL {
+                    return Err(broken("more requests of one guest at once than it may have"));
+                }
+                entry.asked += 1;
+                entry.asking.push(ask);
+                if tail.len() > limits::REQUEST_BODY_BYTES {
+                    // Too long as it is: the gate will say so, and needs no more of it.
+                    tail.truncate(limits::REQUEST_BODY_BYTES + 1);
+                    tail.shrink_to_fit();
                 }
                 let body = body.then_some(tail);
-                entry.tell(Event::Asked(Asked { method, url, headers, body }));
+                entry.tell(Event::Asked(ask, Asked { method, url, headers, body }));
+                Ok(())
+            }
+            Report::GiveUp { call, ask } => {
+                // A call that is over, or a request that was answered meanwhile: the two messages met on their way.
+                let Some(entry) = self.calls.get_mut(&call) else { return Err(broken("no such call")) };
+                if ask >= entry.asked {
+                    return Err(broken("no such request"));
+                }
+                let before = entry.asking.len();
+                entry.asking.retain(|under_way| *under_way != ask);
+                if entry.asking.len() < before {
+                    entry.tell(Event::GaveUp(ask));
+                }
                 Ok(())
             }
             Report::Log { call, line } => {

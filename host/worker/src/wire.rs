@@ -26,7 +26,7 @@ use crate::walls::Walls;
 
 /// Another layout of messages gets another number. Broker and worker are the same program; a program that was replaced on the
 /// disk while it ran is not.
-pub(crate) const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " wire 1");
+pub(crate) const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " wire 2");
 /// Bytes of the two lengths.
 const LENGTHS: usize = 8;
 /// Bytes that are read at once. Memory grows with what has come, not with what was announced.
@@ -41,8 +41,8 @@ pub(crate) enum Order {
     Start { version: String },
     /// Tail: the arguments as JSON.
     Call { call: u64, action: String, limits: Limits, origins: Vec<(String, String)> },
-    /// To the request that this call waits for. Tail: the body.
-    Answer { call: u64, answer: Result<Head, GuestError> },
+    /// To a request of this call. Tail: the body.
+    Answer { call: u64, ask: u64, answer: Result<Head, GuestError> },
     /// Nobody waits for this call any more.
     Stop { call: u64 },
 }
@@ -59,8 +59,10 @@ pub(crate) struct Head {
 pub(crate) enum Report {
     /// First of all: which walls stand, and why the tool cannot run, if it cannot.
     Ready { version: String, walls: Walls, refused: Option<Refusal> },
-    /// The guest asks for a request. Tail: the body, if there is one.
-    Send { call: u64, method: Method, url: String, headers: Vec<Header>, body: bool },
+    /// The guest asks for a request, its `ask`-th. Tail: the body, if there is one.
+    Send { call: u64, ask: u64, method: Method, url: String, headers: Vec<Header>, body: bool },
+    /// The guest waits for this request no more.
+    GiveUp { call: u64, ask: u64 },
     /// A line of the guest's log.
     Log { call: u64, line: LogLine },
     /// How far the guest has come.

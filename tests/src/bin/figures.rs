@@ -21,6 +21,7 @@ use hotcell::Isolation;
 use hotcell_gate::Gate;
 use hotcell_gate::StrikesInMemory;
 use hotcell_protocol::CallRequest;
+use hotcell_protocol::Imports;
 use hotcell_protocol::Limits;
 use hotcell_protocol::Outside;
 use hotcell_protocol::Verdict;
@@ -63,7 +64,7 @@ async fn calls(cell: &Cell, report: &mut Report) {
     hotcell.install(TOOL, None);
     let raw = Raw::new(TOOL);
     let sandbox = Sandbox::new(&Options::default()).unwrap();
-    let tool = sandbox.load(&std::fs::read(programs::guest(TOOL)).unwrap(), &[]).unwrap();
+    let tool = sandbox.load(&std::fs::read(programs::guest(TOOL)).unwrap(), &Imports::NONE).unwrap();
     let outside: Arc<dyn Outside> = Arc::new(Nothing);
 
     for (name, action, arguments) in [

@@ -1,7 +1,9 @@
 //! The import allow-list. Read from the component's own import section, before anything else of it is looked at.
 
 use hotcell_protocol::Code;
+use hotcell_protocol::Imports;
 use hotcell_protocol::Refusal;
+use hotcell_protocol::World;
 use hotcell_protocol::limits;
 use hotcell_protocol::text::cut;
 use hotcell_protocol::text::visible;
@@ -51,8 +53,15 @@ const SOCKETS: [&str; 7] = [
     "wasi:sockets/udp-create-socket",
 ];
 
+/// Interfaces of WASI 0.2's HTTP that are linked to the gate, and only for a tool whose grant says so (threat A2).
+const WASI_HTTP: [&str; 2] = ["wasi:http/outgoing-handler", "wasi:http/types"];
+
+/// The interface of IronClaw's tools, linked to the gate under the same condition. That host runs one version alone, and its
+/// versions differ in their types.
+const NEAR_AGENT: (&str, &str) = ("near:agent/host", "0.4.1");
+
 /// The import names of a component, sorted, if all of them are allowed.
-pub(super) fn check(bytes: &[u8], inert: &[String]) -> Result<Vec<String>, Refusal> {
+pub(super) fn check(bytes: &[u8], imports: &Imports) -> Result<Vec<String>, Refusal> {
     let mut names = Vec::new();
     // Parts inside the component are not looked at here: what they import, the component gives them, and it can
     // only give what it imports itself (threat I5).
@@ -64,7 +73,7 @@ pub(super) fn check(bytes: &[u8], inert: &[String]) -> Result<Vec<String>, Refus
             Payload::ComponentImportSection(section) if depth == 0 => {
                 for import in section {
                     let import = import.map_err(|error| broken(&error))?;
-                    names.extend(checked(&import, inert)?);
+                    names.extend(checked(&import, imports)?);
                     if names.len() > limits::IMPORTS {
                         return Err(too_many());
                     }
@@ -78,23 +87,28 @@ pub(super) fn check(bytes: &[u8], inert: &[String]) -> Result<Vec<String>, Refus
 }
 
 /// The name of an allowed interface; `None` for a type that the component's own interfaces share: it brings nothing in.
-fn checked(import: &ComponentImport<'_>, inert: &[String]) -> Result<Option<String>, Refusal> {
+fn checked(import: &ComponentImport<'_>, imports: &Imports) -> Result<Option<String>, Refusal> {
     let name = import.name.name;
     match import.ty {
         ComponentTypeRef::Type(TypeBounds::Eq(_)) => Ok(None),
-        ComponentTypeRef::Instance(_) => allow(name, inert).map(|()| Some(name.to_owned())),
+        ComponentTypeRef::Instance(_) => allow(name, imports).map(|()| Some(name.to_owned())),
         _ => Err(not_an_interface(name)),
     }
 }
 
-fn allow(full: &str, inert: &[String]) -> Result<(), Refusal> {
+fn allow(full: &str, imports: &Imports) -> Result<(), Refusal> {
     let (name, version) = full.split_once('@').unwrap_or((full, ""));
-    let dead = SOCKETS.contains(&name) && inert.iter().any(|name| name == "wasi:sockets");
-    if WASI.contains(&name) || dead {
+    let dead = SOCKETS.contains(&name) && imports.inert.iter().any(|name| name == "wasi:sockets");
+    let http = WASI_HTTP.contains(&name) && imports.worlds.contains(&World::WasiHttp);
+    if WASI.contains(&name) || dead || http {
         return if is_patch_of("0.2", version) { Ok(()) } else { Err(other_version(full, "WASI 0.2")) };
     }
     if OURS.contains(&name) {
         return if is_patch_of("0.1", version) { Ok(()) } else { Err(other_version(full, "hotcell:tool@0.1.0")) };
+    }
+    if name == NEAR_AGENT.0 && imports.worlds.contains(&World::NearAgent) {
+        let exists = format!("{}@{}", NEAR_AGENT.0, NEAR_AGENT.1);
+        return if version == NEAR_AGENT.1 { Ok(()) } else { Err(other_version(full, &exists)) };
     }
     Err(refused(full, name))
 }
@@ -131,8 +145,15 @@ fn other_version(full: &str, exists: &str) -> Refusal {
 
 /// A refused import, and what to use instead.
 fn refused(full: &str, name: &str) -> Refusal {
-    let instead = if name.starts_with("wasi:http/") {
-        "use hotcell:tool/http: the host adds the credential there, and only there"
+    let instead = if WASI_HTTP.contains(&name) {
+        "use hotcell:tool/http; for a program that uses `fetch` or another client of WASI, put `imports = [\"wasi:http\"]` into \
+         the manifest: its requests then go through the same gate, which adds the credential"
+    } else if name.starts_with("wasi:http/") {
+        "use hotcell:tool/http, or of wasi:http 0.2 the client's half (types, outgoing-handler) with `imports = [\"wasi:http\"]` in \
+         the manifest: a tool is called, it does not serve"
+    } else if name == NEAR_AGENT.0 {
+        "use hotcell:tool/http; for a tool of the world near:agent/sandboxed-tool@0.4.1, put `imports = [\"near:agent\"]` into the \
+         manifest: its requests then go through the same gate, which adds the credential"
     } else if name.starts_with("wasi:sockets/") {
         "use hotcell:tool/http; if only a language runtime imports it (componentize-py does, and libraries that use files), put \
          `inert_imports = [\"wasi:sockets\"]` into the manifest: it is then linked, and each call of it fails"

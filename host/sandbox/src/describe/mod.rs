@@ -10,6 +10,7 @@ use std::panic::catch_unwind;
 use hotcell_protocol::Action;
 use hotcell_protocol::Code;
 use hotcell_protocol::Description;
+use hotcell_protocol::Imports;
 use hotcell_protocol::Refusal;
 use hotcell_protocol::limits;
 use hotcell_protocol::text::cut;
@@ -69,21 +70,21 @@ pub fn require_component(bytes: &[u8]) -> Result<(), Refusal> {
     Err(bad(what, repair))
 }
 
-/// Reads a component's imports and actions. `inert` names the interfaces that may be imported without effect.
+/// Reads a component's imports and actions. `imports` is what it may import beyond what every tool may.
 ///
 /// # Errors
 /// [`Code::BadComponent`] for what is no usable component; [`Code::ImportNotAllowed`] naming the first import that Hotcell
 /// does not link; [`Code::MemoryExceeded`] for one that declares more than a call may have.
-pub fn describe(bytes: &[u8], inert: &[String]) -> Result<Description, Refusal> {
+pub fn describe(bytes: &[u8], imports: &Imports) -> Result<Description, Refusal> {
     require_component(bytes)?;
     // The decoders of types have some fifty places where they would rather panic than be wrong. No input is known that
     // reaches one; if there is, it is a mistake in the file and not the end of the host (promise P7).
-    catch_unwind(AssertUnwindSafe(|| read(bytes, inert)))
+    catch_unwind(AssertUnwindSafe(|| read(bytes, imports)))
         .unwrap_or_else(|_| Err(bad("the component cannot be read", "build it again with current tools")))
 }
 
-fn read(bytes: &[u8], inert: &[String]) -> Result<Description, Refusal> {
-    let imports = imports::check(bytes, inert)?;
+fn read(bytes: &[u8], imports: &Imports) -> Result<Description, Refusal> {
+    let imports = imports::check(bytes, imports)?;
     validate::check(bytes)?;
     let (resolve, world) = decode(bytes)?;
     let actions = actions(&resolve, world)?;
@@ -128,10 +129,7 @@ fn actions(resolve: &Resolve, world: WorldId) -> Result<Vec<Action>, Refusal> {
         }
     }
     if actions.is_empty() {
-        return Err(bad(
-            "the component exports no function, so there is nothing to call",
-            "export a function in its WIT world",
-        ));
+        return Err(nothing_to_call(world.exports.keys().map(|key| full_name(resolve, key))));
     }
     if actions.len() > limits::ACTIONS {
         return Err(bad(
@@ -141,6 +139,20 @@ fn actions(resolve: &Resolve, world: WorldId) -> Result<Vec<Action>, Refusal> {
     }
     actions.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(actions)
+}
+
+/// A program that is started or that serves is a whole program to other hosts, and has no function that could be called here.
+fn nothing_to_call(exports: impl Iterator<Item = String>) -> Refusal {
+    let exports: Vec<_> = exports.collect();
+    let has = |package: &str| exports.iter().any(|name| name.starts_with(package));
+    let repair = "export the work as plain functions in its WIT world: each becomes an action";
+    if has("wasi:http/incoming-handler") {
+        bad("the component is a server: it exports wasi:http/incoming-handler alone, which nobody asks here", repair)
+    } else if has("wasi:cli/run") {
+        bad("the component is a command-line program: it exports wasi:cli/run alone, which nobody starts here", repair)
+    } else {
+        bad("the component exports no function, so there is nothing to call", "export a function in its WIT world")
+    }
 }
 
 fn full_name(resolve: &Resolve, key: &WorldKey) -> String {

@@ -14,6 +14,7 @@ use hotcell_protocol::CallOutcome;
 use hotcell_protocol::CallRequest;
 use hotcell_protocol::Code;
 use hotcell_protocol::GuestError;
+use hotcell_protocol::Imports;
 use hotcell_protocol::Limits;
 use hotcell_protocol::LogLine;
 use hotcell_protocol::Outside;
@@ -98,7 +99,7 @@ pub async fn call(sandbox: &Sandbox, bytes: &[u8]) -> CallOutcome {
 /// Calls `run`, and hands back what the outside was told.
 pub async fn recorded(bytes: &[u8], recorder: Recorder) -> (CallOutcome, Arc<Recorder>) {
     let (sandbox, recorder) = (sandbox(), Arc::new(recorder));
-    let tool = sandbox.load(bytes, &[]).unwrap();
+    let tool = sandbox.load(bytes, &Imports::NONE).unwrap();
     let outside: Arc<dyn Outside> = Arc::clone(&recorder) as _;
     (sandbox.call(&tool, request("run", json!({}), limits()), outside).await, recorder)
 }
