@@ -36,6 +36,30 @@ mod problem;
 pub mod progress;
 
 pub use encode::segment;
+/// Turns a module of plain functions into a tool: each `pub fn` in it is an action, with no WIT to write.
+///
+/// | in the brackets | says |
+/// |---|---|
+/// | `service = "github"` | the service of scopes that name none |
+/// | `interface = "api"` | actions are exported in an interface: `api.list-issues` |
+///
+/// On a `pub fn`:
+///
+/// | attribute | asks for |
+/// |---|---|
+/// | `#[scope("issues:read")]` | a scope of the module's service, or of this function's |
+/// | `#[scope("gitlab", "read_api")]` | a scope of a service |
+/// | `#[service("github")]` | requests to a service without a token; the service of this function's scopes |
+/// | `#[public("GET https://api.example.com/v1/**")]` | requests to another origin, without a token |
+///
+/// Parameters and results are `bool`, `char`, `String`, numbers of fixed size, `Vec`, `Option`, `Result`, tuples, and structs and
+/// enums that are declared in the module; `#[flags]` on a struct of `bool`s makes flags of it. What stands on them, derives for
+/// instance, stays. Names become kebab-case.
+///
+/// Comments become descriptions: on functions, parameters, types, fields and cases, as list items ``* `owner`: text`` in the
+/// comment of a function, and in its sections `# Returns` and `# Errors`. `hotcell build` puts them into the manifest.
+///
+/// [`Result`] and [`Problem`] are there without `use`. A mistake is an error at the line where it stands.
 pub use hotcell_sdk_macros::tool;
 pub use problem::Problem;
 pub use problem::Result;

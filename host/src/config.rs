@@ -1,7 +1,9 @@
 //! The operator's `config.toml`: services, limits, network.
 
 mod authorization;
+mod variables;
 
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -18,6 +20,7 @@ use crate::catalog::toml_mistake;
 use crate::folders;
 use crate::guests::Isolation;
 pub(crate) use authorization::Authorization;
+pub(crate) use variables::Variables;
 
 /// The file's name in the config folder.
 pub(crate) const FILE: &str = "config.toml";
@@ -37,6 +40,8 @@ pub struct Config {
     pub serve: Serve,
     /// Who shares a process with whom.
     pub isolation: Isolation,
+    /// What tools without code take from the operator, by the tool's name.
+    pub(crate) variables: BTreeMap<String, Variables>,
 }
 
 #[derive(Default, Deserialize)]
@@ -90,6 +95,15 @@ struct Raw {
     sandbox: RawSandbox,
     #[serde(default)]
     serve: Serve,
+    #[serde(default)]
+    tool: BTreeMap<String, RawTool>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawTool {
+    #[serde(default)]
+    variables: variables::Raw,
 }
 
 #[derive(Default, Deserialize)]
@@ -128,6 +142,11 @@ impl Config {
             extra_roots,
             serve: raw.serve,
             isolation: raw.sandbox.isolation,
+            variables: raw
+                .tool
+                .into_iter()
+                .map(|(name, tool)| variables::read(&text, tool.variables).map(|variables| (name, variables)))
+                .collect::<Result<_, _>>()?,
         })
     }
 }

@@ -1,5 +1,6 @@
 //! The host: folders, configuration, catalog, sandbox, gate and record, opened once and used by every call.
 
+use std::collections::BTreeMap;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,15 +14,11 @@ use hotcell_gate::Gate;
 use hotcell_gate::Grant;
 use hotcell_gate::IssuerNetwork;
 use hotcell_gate::Services;
-use hotcell_protocol::Action;
 use hotcell_protocol::Code;
-use hotcell_protocol::Description;
 use hotcell_protocol::Digest;
-use hotcell_protocol::Imports;
 use hotcell_protocol::Limits;
 use hotcell_protocol::Refusal;
 use hotcell_sandbox::CodeCache;
-use hotcell_sandbox::Compiled;
 use hotcell_vault::AuthError;
 use hotcell_vault::AuthStore;
 use hotcell_vault::Id;
@@ -33,15 +30,15 @@ use zeroize::Zeroizing;
 
 use crate::Catalog;
 use crate::Config;
-use crate::Granted;
-use crate::Package;
 use crate::Places;
 use crate::compiler::Compiler;
 use crate::config::Serve;
+use crate::config::Variables;
 use crate::folders;
-use crate::guests::Loaded;
 use crate::guests::Room;
+use crate::kept;
 use crate::keys::Keys;
+use crate::ready::Ready;
 use crate::record::Record;
 use crate::strikes::Strikes;
 
@@ -61,9 +58,10 @@ pub struct Host {
     store: Mutex<Option<Arc<AuthStore>>>,
     gates: Mutex<Gates>,
     config_path: PathBuf,
-    code: CodeCache,
-    compiler: Compiler,
-    tools: Mutex<HashMap<Digest, Arc<Loaded>>>,
+    pub(crate) code: CodeCache,
+    pub(crate) compiler: Compiler,
+    pub(crate) tools: Mutex<HashMap<Digest, Arc<Ready>>>,
+    variables: BTreeMap<String, Variables>,
 }
 
 /// The gate, with the store or without: an action that reaches nothing outside needs no keychain to be opened.
@@ -71,13 +69,6 @@ pub struct Host {
 struct Gates {
     closed: Option<Arc<Gate>>,
     open: Option<Arc<Gate>>,
-}
-
-/// The file in the state folder that holds the key of kept code. Not beside the code: who can write there has not yet the key.
-const CODE_KEY: &str = "code.key";
-
-fn code_cache(cache: &Dir, key: &[u8; 32]) -> Result<CodeCache, Refusal> {
-    Ok(CodeCache::new(folders::own_subfolder(cache, "code")?, *key))
 }
 
 /// The sub-folder of the state folder that holds the credential store.
@@ -91,7 +82,7 @@ impl Host {
     pub fn open(places: &Places, keys: Box<dyn Keys>) -> Result<Self, Refusal> {
         let config = Config::load(&folders::own_folder(&places.config)?)?;
         let state = folders::own_folder(&places.state)?;
-        let state_key = folders::own_key(&state, CODE_KEY)?;
+        let code = kept::code(&state, &places.cache)?;
         Ok(Self {
             services: Arc::new(config.services),
             limits: config.limits,
@@ -107,9 +98,10 @@ impl Host {
             store: Mutex::default(),
             gates: Mutex::default(),
             config_path: places.config.join(crate::config::FILE),
-            code: code_cache(&folders::cache_folder(&places.cache)?, &state_key)?,
+            code,
             compiler: Compiler::default(),
             tools: Mutex::default(),
+            variables: config.variables,
         })
     }
 
@@ -139,6 +131,12 @@ impl Host {
     #[must_use]
     pub fn limits(&self) -> Limits {
         self.limits
+    }
+
+    /// What the operator set for a tool without code.
+    pub(crate) fn variables(&self, tool: &str) -> &Variables {
+        static NONE: Variables = Variables::new();
+        self.variables.get(tool).unwrap_or(&NONE)
     }
 
     /// How agents are served.
@@ -296,105 +294,5 @@ impl Host {
         )?);
         *slot = Some(Arc::clone(&gate));
         Ok(gate)
-    }
-
-    /// An action of an installed tool. Compiles and runs nothing.
-    ///
-    /// # Errors
-    /// [`Code::UnknownTool`] or [`Code::UnknownAction`].
-    pub fn action(&self, tool: &str, action: &str) -> Result<Action, Refusal> {
-        let granted = self.catalog.find(tool)?;
-        let description = hotcell_sandbox::describe(&self.catalog.component(&granted)?, &granted.imports())?;
-        hotcell_sandbox::find_action(&description, action).cloned()
-    }
-
-    /// Reads a package's actions and imports. Compiles and runs nothing.
-    ///
-    /// # Errors
-    /// [`Code::BadComponent`] or [`Code::ImportNotAllowed`].
-    pub fn describe(&self, package: &Package) -> Result<Description, Refusal> {
-        hotcell_sandbox::describe(&package.bytes, &package.manifest.imports())
-    }
-
-    /// Checks all that must hold before a person is asked about a package: imports, actions, services, scopes, public origins.
-    ///
-    /// # Errors
-    /// As [`Host::describe`], and [`Code::BadConfig`] for what the manifest asks for and nobody can grant.
-    pub fn examine(&self, package: &Package) -> Result<Description, Refusal> {
-        let description = self.describe(package)?;
-        package.manifest.check_against(&description)?;
-        for (action, ask) in &package.manifest.actions {
-            // Unknown services and scopes are refused here, before a person is asked: a manifest cannot lead anybody
-            // to sign in somewhere that the operator did not set up (threat I3).
-            crate::call::grant(&package.manifest.name, package.digest, action, &ask.services, &ask.public)
-                .and_then(|grant| self.services.check(&grant))?;
-        }
-        Ok(description)
-    }
-
-    /// Compiles a package to see that it can run, then keeps it with its grant.
-    ///
-    /// # Errors
-    /// [`Code::BadComponent`] if it cannot be compiled, [`Code::StoreUnavailable`] if it cannot be kept.
-    pub fn install(&self, package: &Package, granted: Granted) -> Result<(), Refusal> {
-        let compiled = self.compiled(&package.bytes, package.digest, &granted.imports())?;
-        let guests = self.room.guests()?;
-        guests.check(&compiled)?;
-        let tool = guests.load(compiled)?;
-        let earlier = self.catalog.install(package, granted)?;
-        if let Some(earlier) = earlier.filter(|earlier| earlier.digest != package.digest) {
-            self.code.forget(earlier.digest);
-            self.unload(earlier.digest);
-        }
-        self.loaded().insert(package.digest, Arc::new(tool));
-        Ok(())
-    }
-
-    /// The compiled tool of a grant. Compiled once in the life of the host.
-    pub(crate) fn tool(&self, granted: &Granted) -> Result<Arc<Loaded>, Refusal> {
-        if let Some(tool) = self.loaded().get(&granted.digest) {
-            return Ok(Arc::clone(tool));
-        }
-        let bytes = self.catalog.component(granted)?;
-        let tool = Arc::new(self.load(&bytes, granted.digest, &granted.imports())?);
-        self.loaded().insert(granted.digest, Arc::clone(&tool));
-        Ok(tool)
-    }
-
-    /// Whether a tool is compiled already.
-    pub(crate) fn is_loaded(&self, digest: Digest) -> bool {
-        self.loaded().contains_key(&digest)
-    }
-
-    /// A tool of bytes whose digest was checked; compiled where no code of it is kept.
-    pub(crate) fn load(&self, bytes: &[u8], digest: Digest, imports: &Imports) -> Result<Loaded, Refusal> {
-        self.room.guests()?.load(self.compiled(bytes, digest, imports)?)
-    }
-
-    fn compiled(&self, bytes: &[u8], digest: Digest, imports: &Imports) -> Result<Compiled, Refusal> {
-        self.code.compiled(bytes, digest, imports, |bytes| self.compiler.compile(bytes))
-    }
-
-    /// Removes a tool, its grant and its code.
-    ///
-    /// # Errors
-    /// [`Code::UnknownTool`] if it is not installed.
-    pub fn remove(&self, tool: &str) -> Result<Granted, Refusal> {
-        let removed = self.catalog.remove(tool)?;
-        self.code.forget(removed.digest);
-        self.unload(removed.digest);
-        Ok(removed)
-    }
-
-    /// Forgets a tool that is no more, and ends its workers.
-    fn unload(&self, digest: Digest) {
-        let unloaded = self.loaded().remove(&digest);
-        if let (Some(tool), Ok(guests)) = (unloaded, self.room.guests()) {
-            guests.forget(&tool);
-        }
-    }
-
-    fn loaded(&self) -> std::sync::MutexGuard<'_, HashMap<Digest, Arc<Loaded>>> {
-        self.tools.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

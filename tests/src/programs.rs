@@ -13,10 +13,14 @@ pub fn hotcell() -> PathBuf {
     built
 }
 
+/// The folder of built guests.
+pub fn guests() -> PathBuf {
+    std::env::var_os("HOTCELL_GUESTS").expect("HOTCELL_GUESTS is not set: run `cargo x test`").into()
+}
+
 /// The file of a guest, `NAME.wasm`; its manifest is beside it.
 pub fn guest(name: &str) -> PathBuf {
-    let folder = std::env::var_os("HOTCELL_GUESTS").expect("HOTCELL_GUESTS is not set: run `cargo x test`");
-    let file = PathBuf::from(folder).join(format!("{name}.wasm"));
+    let file = guests().join(format!("{name}.wasm"));
     assert!(file.is_file(), "{} is not there: run `cargo x guests`", file.display());
     file
 }

@@ -92,7 +92,7 @@ impl<'a> Embedded<'a> {
         let text = manifest.unwrap_or(&beside);
         let package = Package::new(std::fs::read(file).unwrap(), Some((text, "hotcell.toml"))).unwrap();
         self.host.examine(&package).unwrap();
-        let granted = Granted::all_of(&package.manifest, package.digest, jiff::Timestamp::now());
+        let granted = Granted::of(&package, jiff::Timestamp::now());
         self.host.install(&package, granted).unwrap();
     }
 
@@ -100,7 +100,7 @@ impl<'a> Embedded<'a> {
     pub fn try_install(&self, component: Vec<u8>, manifest: &str) -> Result<(), Refusal> {
         let package = Package::new(component, Some((manifest, "hotcell.toml")))?;
         self.host.examine(&package)?;
-        let granted = Granted::all_of(&package.manifest, package.digest, jiff::Timestamp::now());
+        let granted = Granted::of(&package, jiff::Timestamp::now());
         self.host.install(&package, granted)
     }
 

@@ -29,9 +29,18 @@ pub struct ToolProject {
 impl ToolProject {
     /// Makes a project. `None`, said, where what builds it was left out on purpose.
     pub async fn new(lang: &str, template: &str, name: &'static str) -> Option<Self> {
-        let Some(tools) = programs::servers() else {
-            println!("left out: a tool in {lang} (cargo x test --no-servers)");
-            return None;
+        let tools = match (lang, programs::servers()) {
+            // Cargo and rustc are there, or nothing here was built.
+            ("rust", tools) => tools.unwrap_or_default(),
+            ("c", Some(tools)) if !tools.join("wasi-sdk/.brought").is_file() => {
+                println!("left out: a tool in C (clang comes from Debian's packages)");
+                return None;
+            }
+            (_, Some(tools)) => tools,
+            (_, None) => {
+                println!("left out: a tool in {lang} (cargo x test --no-servers)");
+                return None;
+            }
         };
         let cell = Cell::new("ghp_");
         let token = cell.canary().token().to_owned();
@@ -59,18 +68,31 @@ impl ToolProject {
         (self.run(args), started.elapsed())
     }
 
-    fn run_in(&self, folder: &str, args: &[&str]) -> Ran {
-        let mut command = self.cell.command(args);
-        self.offline(command.current_dir(self.cell.path().join(folder)));
-        self.cell.keep(args, command.output().unwrap())
+    /// The same, with a variable set.
+    pub fn run_with(&self, args: &[&str], variable: &str, value: &str) -> Ran {
+        let mut command = self.command(&format!("work/{}", self.name), args);
+        self.cell.keep(args, command.env(variable, value).output().unwrap())
     }
 
-    /// npm and pip find all that the templates pin in the cache folder.
+    fn run_in(&self, folder: &str, args: &[&str]) -> Ran {
+        self.cell.keep(args, self.command(folder, args).output().unwrap())
+    }
+
+    fn command(&self, folder: &str, args: &[&str]) -> Command {
+        let mut command = self.cell.command(args);
+        self.offline(command.current_dir(self.cell.path().join(folder)));
+        command
+    }
+
+    /// npm, pip and clang find all that the templates pin in the cache folder.
     fn offline(&self, command: &mut Command) {
         command
             // At TRACE the log is longer than what is looked for in it.
             .env("HOTCELL_LOG", "warn")
             .env_remove("RUST_LOG")
+            .env("WASI_SDK_PATH", self.tools.join("wasi-sdk"))
+            // What projects have in common is compiled once.
+            .env("CARGO_TARGET_DIR", programs::guests().with_file_name("projects"))
             .env("npm_config_cache", self.tools.join("node-tools/cache"))
             .env("npm_config_offline", "true")
             .env("npm_config_update_notifier", "false")

@@ -59,6 +59,7 @@ fn rooms_depend_one_way_only() {
     assert_eq!(ours("hotcell-vault"), ["hotcell-protocol", "hotcell-vault"]);
     assert_eq!(ours("hotcell-gate"), ["hotcell-gate", "hotcell-protocol", "hotcell-vault"]);
     assert_eq!(ours("hotcell-sandbox"), ["hotcell-protocol", "hotcell-sandbox"]);
+    assert_eq!(ours("hotcell-template"), ["hotcell-template"]);
     assert_eq!(ours("hotcell-worker"), ["hotcell-protocol", "hotcell-sandbox", "hotcell-worker"]);
 }
 
@@ -83,6 +84,11 @@ fn no_file_is_too_long_to_be_read_whole() {
 
 #[test]
 fn every_example_tool_is_short_and_has_a_manifest_and_a_page() {
+    for tool in ["private-api", "public-api", "registry"] {
+        let folder = root().join("example-tools").join(tool);
+        assert!(!folder.join("src").exists() && folder.join("README.md").is_file(), "{tool} is a tool without code");
+        assert!(std::fs::read_to_string(folder.join("hotcell.toml")).unwrap().lines().count() < 60, "{tool}");
+    }
     for tool in ["github-issues", "prober", "supabase-registry"] {
         let folder = root().join("example-tools").join(tool);
         let lines = std::fs::read_to_string(folder.join("src/lib.rs")).unwrap().lines().count();

@@ -16,14 +16,14 @@ use std::path::PathBuf;
 /// Groups of the model with the number of their last threat.
 const LAST: [(char, u32); 14] = [
     ('A', 9),
-    ('B', 16),
+    ('B', 17),
     ('C', 12),
     ('D', 5),
     ('E', 12),
     ('F', 8),
     ('G', 14),
     ('H', 7),
-    ('I', 9),
+    ('I', 10),
     ('J', 10),
     ('K', 7),
     ('L', 18),

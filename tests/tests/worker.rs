@@ -15,7 +15,12 @@ use std::time::Duration;
 use std::time::Instant;
 
 use hotcell::Isolation;
+use hotcell::worker;
+use hotcell::worker::Pool;
+use hotcell_protocol::CallRequest;
 use hotcell_protocol::Code;
+use hotcell_protocol::Digest;
+use hotcell_protocol::Limits;
 use hotcell_protocol::Verdict;
 use hotcell_tests::Agent;
 use hotcell_tests::Canary;
@@ -25,8 +30,10 @@ use hotcell_tests::Raw;
 use hotcell_tests::Revision;
 use hotcell_tests::Scene;
 use hotcell_tests::Upstream;
+use hotcell_tests::bench::Nothing;
 use hotcell_tests::memory::children;
 use hotcell_tests::memory::whole;
+use hotcell_tests::programs;
 use serde_json::json;
 
 const UPSTREAM: &str =
@@ -279,6 +286,16 @@ async fn h1_tools_do_not_share_a_worker_and_with_isolation_call_no_call_does() {
 /// A broker that is killed takes its workers with it.
 #[test]
 fn h1_workers_end_when_the_broker_is_killed() {
+    end_with_their_broker(|_| {});
+}
+
+/// Also those that do nothing about it: one that was taken over does not look at its socket.
+#[test]
+fn h1_workers_that_stand_still_end_when_the_broker_is_killed() {
+    end_with_their_broker(|worker| signal(worker, libc::SIGSTOP));
+}
+
+fn end_with_their_broker(before: impl Fn(u32)) {
     let cell = Cell::new("up_");
     cell.config(&config());
     cell.install("hostile");
@@ -286,6 +303,7 @@ fn h1_workers_end_when_the_broker_is_killed() {
     agent.call("hostile_fine", json!({}));
     let workers = children(agent.process());
     assert!(!workers.is_empty());
+    workers.keys().for_each(|worker| before(*worker));
     signal(agent.process(), libc::SIGKILL);
     agent.wait();
     let started = Instant::now();
@@ -304,5 +322,35 @@ async fn bodies_and_answers_cross_the_wall_whole() {
         let body = "b".repeat(size);
         let (got, _) = hotcell_tests::asks(&hotcell, scene.arguments("post", "/api/x", &[], Some(&body))).await;
         assert!(got.unwrap().contains(&body.repeat(3)), "{size} bytes");
+    }
+}
+
+/// A worker that has nothing to do is ended after its time; the next call has a new one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_rests_for_too_long_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = cap_std::fs::Dir::open_ambient_dir(folder.path(), cap_std::ambient_authority()).unwrap();
+    let bytes = std::fs::read(programs::guest("by-hand")).unwrap();
+    let cache = hotcell_sandbox::CodeCache::new(dir, [7; 32]);
+    let compiled = cache.compiled(&bytes, Digest::of(&bytes), &[], hotcell_sandbox::compile).unwrap();
+    let code = std::sync::Arc::new(worker::Code::seal(compiled).unwrap());
+    let options = worker::Options { rest: Duration::from_millis(300), ..worker::Options::of(programs::hotcell()) };
+    let pool = Pool::new(options);
+    let call = || CallRequest { action: "nothing".into(), arguments: json!({}), limits: Limits::default() };
+    for _ in 0..2 {
+        let outcome = pool.call(&code, None, call(), std::sync::Arc::new(Nothing)).await;
+        assert!(matches!(outcome.verdict, Verdict::Returned(_)), "{outcome:?}");
+        let worker = pool.processes();
+        assert_eq!(worker.len(), 1);
+        tokio::time::sleep(Duration::from_millis(150)).await;
+        let outcome = pool.call(&code, None, call(), std::sync::Arc::new(Nothing)).await;
+        assert!(matches!(outcome.verdict, Verdict::Returned(_)), "{outcome:?}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        assert_eq!(pool.processes(), worker, "it was used meanwhile");
+        let started = Instant::now();
+        while !pool.processes().is_empty() {
+            assert!(started.elapsed() < Duration::from_secs(5), "it rests for ever");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 }

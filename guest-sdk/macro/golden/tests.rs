@@ -55,7 +55,10 @@ fn an_interface_is_exported_under_its_name() {
     );
     assert_eq!(actions::section(&tool).unwrap(), "\n[actions.\"api.count\"]\ndescription = \"Counts.\"\n");
     let (_, mistakes) = read("mod tool { pub fn state(of: State) {} pub enum State { Open } }", "interface = \"api\"");
-    assert_eq!(mistakes, ["two types have one name in WIT: `State` and `state` both become `state`"]);
+    assert_eq!(
+        mistakes,
+        ["in an interface, types and actions share their names: `State` and `state` both become `state`"]
+    );
 }
 
 #[test]
@@ -83,7 +86,8 @@ fn mistakes_that_the_compiler_speaks_of_too_are_told_as_well() {
 
 #[test]
 fn types_are_nested_no_deeper_than_anybody_reads_and_an_alias_of_itself_ends() {
-    let nested = |levels: usize| format!("mod t {{ pub fn f(a: {}u8{}) {{}} }}", "Vec<".repeat(levels), ">".repeat(levels));
+    let nested =
+        |levels: usize| format!("mod t {{ pub fn f(a: {}u8{}) {{}} }}", "Vec<".repeat(levels), ">".repeat(levels));
     assert_eq!(mistakes(&nested(23)), [""; 0]);
     assert_eq!(mistakes(&nested(24)), ["types are nested deeper than 24 levels"]);
     assert_eq!(mistakes("mod t { type A = Vec<A>; pub fn f(a: A) {} }"), ["types are nested deeper than 24 levels"]);

@@ -98,13 +98,15 @@ pub(crate) fn take_reach(attributes: &mut Vec<Attribute>, module: Option<&LitStr
     let mut scopes: Vec<Attribute> = Vec::new();
     for attribute in std::mem::take(attributes) {
         match ours(&attribute, &ON_ACTIONS) {
-            Some("public") => mistakes.take(texts(&attribute, 1, "\"GET https://api.example.com/v1/**\"").and_then(|texts| {
-                for text in texts {
-                    public::check(&text.value()).map_err(|why| syn::Error::new(text.span(), why))?;
-                    reach.public.insert(text.value());
-                }
-                Ok(())
-            })),
+            Some("public") => {
+                mistakes.take(texts(&attribute, 1, "\"GET https://api.example.com/v1/**\"").and_then(|texts| {
+                    for text in texts {
+                        public::check(&text.value()).map_err(|why| syn::Error::new(text.span(), why))?;
+                        reach.public.insert(text.value());
+                    }
+                    Ok(())
+                }))
+            }
             Some("scope") => scopes.push(attribute),
             Some("service") => mistakes.take(texts(&attribute, 1, "\"github\"").and_then(|texts| {
                 for text in texts {
@@ -145,7 +147,8 @@ fn scope(attribute: &Attribute, service: Option<&LitStr>, reach: &mut Reach) -> 
     service_name(service)?;
     let text = scope.value();
     // The operator's file takes these (RFC 6749 section 3.3).
-    let fits = (1..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'"' | b'\\'));
+    let fits =
+        (1..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'"' | b'\\'));
     if !fits {
         let what = format!("`{text}` is no scope: it has 1 to 128 visible ASCII characters, without spaces and quotes");
         return Err(syn::Error::new(scope.span(), what));

@@ -182,7 +182,8 @@ impl Maker<'_> {
             Payload::Parts(parts) => {
                 let names: Vec<_> =
                     (0..parts.len()).map(|index| format_ident!("v{}", index, span = Span::mixed_site())).collect();
-                let turned = parts.iter().zip(&names).map(|(of, name)| self.turned(&quote!(#name), &of.kind, way, of.span));
+                let turned =
+                    parts.iter().zip(&names).map(|(of, name)| self.turned(&quote!(#name), &of.kind, way, of.span));
                 let turned = quote!(#(#turned),*);
                 match (way, parts.len()) {
                     (_, 1) => quote!(#from::#source(#(#names)*) => #to::#target(#turned),),

@@ -69,15 +69,20 @@ impl Types<'_> {
     /// The SDK's own error type, as if it stood in the module.
     pub(crate) fn problem(&mut self, path: &syn::Path) -> syn::Result<Type> {
         const KEY: &str = "hotcell::Problem";
-        if let Some(index) = self.declared.iter().position(|declared| declared.path.to_string().ends_with(":: Problem")) {
+        if let Some(index) = self.declared.iter().position(|declared| declared.path.to_string().ends_with(":: Problem"))
+        {
             return Ok(Type::Named(index));
         }
         let item = problem();
         let wit = Name::from_text("problem", path.span())?;
         self.names.add(&wit, "hotcell's Problem")?;
         let sdk = &self.sdk;
-        let declared =
-            Declared { name: wit.clone(), path: quote!(#sdk::Problem), docs: self.text(&item.attrs), shape: Shape::Open };
+        let declared = Declared {
+            name: wit.clone(),
+            path: quote!(#sdk::Problem),
+            docs: self.text(&item.attrs),
+            shape: Shape::Open,
+        };
         let index = self.open(KEY, declared);
         let shape = self.cases(&item, &wit);
         self.close(index, shape);
@@ -138,7 +143,8 @@ impl Types<'_> {
 
     fn cases(&mut self, item: &ItemEnum, of: &Name) -> Shape {
         if item.variants.is_empty() {
-            self.mistakes.add(item.ident.span(), format!("`{}` has no cases: nobody could make a value of it", item.ident));
+            self.mistakes
+                .add(item.ident.span(), format!("`{}` has no cases: nobody could make a value of it", item.ident));
         }
         let mut distinct = Distinct::new("two cases");
         let mut cases = Vec::new();
@@ -173,7 +179,8 @@ impl Types<'_> {
             Fields::Unnamed(fields) => {
                 let parts: Vec<_> = fields.unnamed.iter().filter_map(|field| self.typed(&field.ty)).collect();
                 if fields.unnamed.is_empty() {
-                    self.mistakes.push(syn::Error::new_spanned(fields, "there is nothing in the brackets: leave them out"));
+                    self.mistakes
+                        .push(syn::Error::new_spanned(fields, "there is nothing in the brackets: leave them out"));
                 }
                 if parts.is_empty() { Payload::None } else { Payload::Parts(parts) }
             }
@@ -217,22 +224,27 @@ fn problem() -> ItemEnum {
 }
 
 /// The names of structs that bear `#[flags]`, which is taken off them; off anything else it is refused.
-pub(crate) fn take_flags(items: &mut [Item], mistakes: &mut crate::mistakes::Mistakes) -> std::collections::BTreeSet<String> {
+pub(crate) fn take_flags(
+    items: &mut [Item],
+    mistakes: &mut crate::mistakes::Mistakes,
+) -> std::collections::BTreeSet<String> {
     let mut found = std::collections::BTreeSet::new();
     for item in items {
-        match item {
-            Item::Struct(item) => {
-                if attributes::take_flags(&mut item.attrs) {
-                    found.insert(item.ident.unraw().to_string());
-                }
+        let (attributes, ident, fits) = match item {
+            Item::Enum(item) => (&mut item.attrs, &item.ident, false),
+            Item::Struct(item) => (&mut item.attrs, &item.ident, true),
+            _ => continue,
+        };
+        match (attributes::take_flags(attributes), fits) {
+            (false, _) => {}
+            (true, false) => {
+                let what =
+                    "flags are a struct, each field of it a `bool`: `#[flags] pub struct Rights { pub read: bool }`";
+                mistakes.add(ident.span(), what.to_owned());
             }
-            Item::Enum(item) => {
-                if attributes::take_flags(&mut item.attrs) {
-                    let what = "flags are a struct, each field of it a `bool`: `#[flags] pub struct Rights { pub read: bool }`";
-                    mistakes.add(item.ident.span(), what.to_owned());
-                }
+            (true, true) => {
+                found.insert(ident.unraw().to_string());
             }
-            _ => {}
         }
     }
     found

@@ -65,9 +65,23 @@ fn clean(line: &str) -> String {
     let odd = |c: char| {
         c.is_control()
             || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-            || matches!(c, '\u{149}' | '\u{673}' | '\u{f77}' | '\u{f79}' | '\u{17a3}' | '\u{17a4}' | '\u{17b4}' | '\u{17b5}')
+            || matches!(
+                c,
+                '\u{149}' | '\u{673}' | '\u{f77}' | '\u{f79}' | '\u{17a3}' | '\u{17a4}' | '\u{17b4}' | '\u{17b5}'
+            )
     };
-    line.trim_end().chars().map(|c| if c == '\t' { ' ' } else if odd(c) { '\u{fffd}' } else { c }).collect()
+    line.trim_end()
+        .chars()
+        .map(|c| {
+            if c == '\t' {
+                ' '
+            } else if odd(c) {
+                '\u{fffd}'
+            } else {
+                c
+            }
+        })
+        .collect()
 }
 
 /// Paragraphs as one line each: where the author's lines end says nothing to who reads the description elsewhere. Lists,
@@ -184,10 +198,7 @@ mod tests {
             #[inline]
             fn f() {}
         };
-        assert_eq!(
-            text(&item.attrs).unwrap(),
-            "First line.\n\n  * indented\\u{20}\nwith a \u{fffd}turn"
-        );
+        assert_eq!(text(&item.attrs).unwrap(), "First line.\n\n  * indented\\u{20}\nwith a \u{fffd}turn");
     }
 
     #[test]

@@ -37,7 +37,9 @@ pub(crate) fn by_path(path: &str) -> String {
         "BTreeSet" | "BinaryHeap" | "HashSet" | "LinkedList" | "VecDeque" => "use `Vec<T>`",
         "Arc" | "Box" | "Cell" | "Cow" | "Mutex" | "Rc" | "RefCell" | "RwLock" => "use the type that it holds",
         "CString" | "OsString" | "PathBuf" | "Url" | "Uuid" => "use `String`",
-        "DateTime" | "Instant" | "SystemTime" | "Timestamp" => "use `String` with the time as RFC 3339 has it, or `u64`",
+        "DateTime" | "Instant" | "SystemTime" | "Timestamp" => {
+            "use `String` with the time as RFC 3339 has it, or `u64`"
+        }
         "Duration" => "use `u64`, and say the unit in the name, as in `timeout_ms`",
         "Map" | "Number" | "Value" => "declare a struct of what is in it, or use `String` with JSON in it",
         "Self" => "name the type",

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use proc_macro2::Span;
 use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::FnArg;
@@ -34,7 +35,10 @@ use crate::types::Types;
 pub(crate) fn read(arguments: Arguments, module: &mut ItemMod, sdk: TokenStream) -> (Option<Tool>, Mistakes) {
     let mut mistakes = Mistakes::default();
     let Some((_, items)) = &mut module.content else {
-        mistakes.push(syn::Error::new_spanned(&*module, "the macro sees this file alone: write the actions here, `mod tool { … }`"));
+        mistakes.push(syn::Error::new_spanned(
+            &*module,
+            "the macro sees this file alone: write the actions here, `mod tool { … }`",
+        ));
         return (None, mistakes);
     };
     let flags = declared::take_flags(items, &mut mistakes);
@@ -52,7 +56,14 @@ pub(crate) fn read(arguments: Arguments, module: &mut ItemMod, sdk: TokenStream)
     }
     if arguments.interface.is_some() {
         for action in &actions {
-            mistakes.take(types.names.add(&action.name, &action.ident.to_string()));
+            if let Some(other) = types.names.taken(&action.name) {
+                let what = format!(
+                    "in an interface, types and actions share their names: `{other}` and `{}` both become `{}`",
+                    action.ident,
+                    action.name.as_str()
+                );
+                mistakes.add(action.ident.span(), what);
+            }
         }
     }
     let name = mistakes.some(Name::of(&module.ident));
@@ -83,8 +94,12 @@ fn functions(items: &mut [Item], arguments: &Arguments, mistakes: &mut Mistakes)
                 let why = format!("`{}` is none: actions are `pub fn`", function.sig.ident);
                 attributes::refuse_reach(&mut function.attrs, &why, mistakes);
             }
-            Item::Enum(item) => attributes::refuse_reach(&mut item.attrs, "a type is none: put it on a `pub fn`", mistakes),
-            Item::Struct(item) => attributes::refuse_reach(&mut item.attrs, "a type is none: put it on a `pub fn`", mistakes),
+            Item::Enum(item) => {
+                attributes::refuse_reach(&mut item.attrs, "a type is none: put it on a `pub fn`", mistakes)
+            }
+            Item::Struct(item) => {
+                attributes::refuse_reach(&mut item.attrs, "a type is none: put it on a `pub fn`", mistakes)
+            }
             _ => {}
         }
     }
@@ -126,13 +141,11 @@ fn action(taken: Taken, types: &mut Types<'_>, distinct: &mut Distinct) -> syn::
         }
     };
     let text = docs::text(&function.attrs)?;
-    let names: Vec<_> = parameters.iter().flat_map(|field| [field.ident.unraw().to_string(), field.name.as_str().to_owned()]).collect();
+    let names: Vec<_> =
+        parameters.iter().flat_map(|field| [field.ident.unraw().to_string(), field.name.as_str().to_owned()]).collect();
     let docs = Docs::of(&text, &names);
+    ends_exist(&docs, result.as_ref(), signature.ident.span(), &mut types.mistakes);
     document(&mut parameters, docs.parameters, types);
-    let fails = matches!(result, Some(Typed { kind: Type::Result(..), .. }));
-    if !fails && !docs.errors.is_empty() {
-        types.mistakes.add(signature.ident.span(), "the docs have a section `# Errors`, but this action returns no `Result`".to_owned());
-    }
     Ok(Action {
         name,
         ident: signature.ident.clone(),
@@ -146,6 +159,23 @@ fn action(taken: Taken, types: &mut Types<'_>, distinct: &mut Distinct) -> syn::
     })
 }
 
+/// `# Returns` and `# Errors` describe what there is.
+fn ends_exist(docs: &Docs, result: Option<&Typed>, span: Span, mistakes: &mut Mistakes) {
+    let (ok, err) = match result.map(|typed| &typed.kind) {
+        None => (false, false),
+        Some(Type::Result(ok, err)) => (ok.is_some(), err.is_some()),
+        Some(_) => (true, false),
+    };
+    for (section, text, exists, lacks) in [
+        ("Returns", &docs.returns, ok, "returns no value"),
+        ("Errors", &docs.errors, err, "has no error with a value: it would return a `Result<T, E>`"),
+    ] {
+        if !text.is_empty() && !exists {
+            mistakes.add(span, format!("the docs have a section `# {section}`, but this action {lacks}"));
+        }
+    }
+}
+
 /// Descriptions of parameters from the function's own comment.
 fn document(parameters: &mut [Field], texts: BTreeMap<String, String>, types: &mut Types<'_>) {
     for (name, text) in texts {
@@ -154,7 +184,9 @@ fn document(parameters: &mut [Field], texts: BTreeMap<String, String>, types: &m
         if field.docs.is_empty() {
             field.docs = text;
         } else {
-            types.mistakes.add(field.name.span, format!("`{name}` is described twice: here, and in the function's comment"));
+            types
+                .mistakes
+                .add(field.name.span, format!("`{name}` is described twice: here, and in the function's comment"));
         }
     }
 }

@@ -176,7 +176,8 @@ impl<'a> Types<'a> {
             return self.alias(alias, &arguments, path);
         }
         if !arguments.is_empty() || matches!(last.arguments, PathArguments::AngleBracketed(_)) {
-            let what = format!("`{name}` has type parameters, and WIT has none: declare a type of its own for each use");
+            let what =
+                format!("`{name}` has type parameters, and WIT has none: declare a type of its own for each use");
             return Err(syn::Error::new_spanned(path, what));
         }
         if let Some(index) = self.read.get(name).copied() {
@@ -207,11 +208,17 @@ impl<'a> Types<'a> {
         let mut standing_for = BTreeMap::new();
         for (index, parameter) in parameters.iter().enumerate() {
             let syn::GenericParam::Type(parameter) = parameter else {
-                return Err(syn::Error::new_spanned(parameter, "WIT has neither lifetimes nor constants as parameters"));
+                return Err(syn::Error::new_spanned(
+                    parameter,
+                    "WIT has neither lifetimes nor constants as parameters",
+                ));
             };
             let argument = arguments.get(index).copied().or(parameter.default.as_ref());
             let Some(argument) = argument else {
-                return Err(syn::Error::new_spanned(path, format!("`{}` lacks a type for `{}`", alias.ident, parameter.ident)));
+                return Err(syn::Error::new_spanned(
+                    path,
+                    format!("`{}` lacks a type for `{}`", alias.ident, parameter.ident),
+                ));
             };
             // `()` stands for itself only where a `Result` has it, which an alias passes on as it is.
             let read = self.read(argument)?;

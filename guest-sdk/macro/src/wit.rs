@@ -44,8 +44,11 @@ fn items(tool: &Tool, level: usize, export: &str, text: &mut String) {
     }
     for action in &tool.actions {
         comment(&action.docs, &pad, text);
-        let parameters: Vec<_> =
-            action.parameters.iter().map(|field| format!("{}: {}", field.name.in_wit(), kind(tool, &field.typed.kind))).collect();
+        let parameters: Vec<_> = action
+            .parameters
+            .iter()
+            .map(|field| format!("{}: {}", field.name.in_wit(), kind(tool, &field.typed.kind)))
+            .collect();
         let result = action.result.as_ref().map(|typed| format!(" -> {}", kind(tool, &typed.kind))).unwrap_or_default();
         let _ = writeln!(text, "{pad}{export}{}: func({}){result};", action.name.in_wit(), parameters.join(", "));
     }
@@ -111,6 +114,8 @@ fn kind(tool: &Tool, of: &Type) -> String {
         Type::Result(None, None) => "result".to_owned(),
         Type::Result(ok, None) => format!("result<{}>", part(ok)),
         Type::Result(ok, err) => format!("result<{}, {}>", part(ok), part(err)),
-        Type::Tuple(parts) => format!("tuple<{}>", parts.iter().map(|of| kind(tool, of)).collect::<Vec<_>>().join(", ")),
+        Type::Tuple(parts) => {
+            format!("tuple<{}>", parts.iter().map(|of| kind(tool, of)).collect::<Vec<_>>().join(", "))
+        }
     }
 }

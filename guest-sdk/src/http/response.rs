@@ -65,7 +65,10 @@ impl Response {
     /// The URL that the header `link` gives for a relation, for instance `next` where there is a further page (RFC 8288).
     pub fn link(&self, relation: &str) -> Option<String> {
         let links = self.headers.iter().filter(|header| header.name.eq_ignore_ascii_case("link"));
-        links.flat_map(|header| links_of(&header.value)).find(|(_, of)| of.iter().any(|of| of == relation)).map(|(url, _)| url)
+        links
+            .flat_map(|header| links_of(&header.value))
+            .find(|(_, of)| of.iter().any(|of| of == relation))
+            .map(|(url, _)| url)
     }
 
     /// The body as text.
@@ -112,7 +115,8 @@ fn links_of(value: &str) -> Vec<(String, Vec<String>)> {
             let (name, value) = parameter.trim().trim_end_matches(',').split_once('=')?;
             name.trim().eq_ignore_ascii_case("rel").then(|| value.trim().trim_matches('"').to_owned())
         });
-        let relations = relations.flat_map(|text| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>()).collect();
+        let relations =
+            relations.flat_map(|text| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>()).collect();
         links.push((url.to_owned(), relations));
         rest = next;
     }

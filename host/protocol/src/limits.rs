@@ -24,6 +24,8 @@ pub const IMPORTS: usize = 200;
 pub const ACTIONS: usize = 256;
 /// Bytes of a manifest.
 pub const MANIFEST_BYTES: usize = 64 * KIB;
+/// Bytes of the file of all grants. That of 1,000 tools has about 500 KB.
+pub const GRANTS_BYTES: usize = 16 * MIB;
 /// Nesting of a parameter's or result's type: deeper ones cost stack when JSON is read.
 pub const TYPE_DEPTH: usize = 32;
 /// Parts of all types of a component, written out. Types share parts: 32 nested pairs are 2^32 parts.
@@ -197,6 +199,8 @@ pub const WORKERS: usize = 32;
 pub const WORKERS_OF_A_USER: usize = WORKERS / 4;
 /// Calls of one worker at one time; further ones wait.
 pub const WORKER_CALLS: usize = 64;
+/// How long a worker stays that has nothing to do: between an agent's calls, not over its night.
+pub const WORKER_REST: Duration = Duration::from_secs(600);
 /// Time for a worker to start: milliseconds on an idle machine.
 pub const WORKER_START: Duration = Duration::from_secs(20);
 /// Time for a worker to stop a call that nobody waits for, before it is ended. A guest is stopped within a tick.

@@ -161,6 +161,32 @@ impl CodeCache {
     }
 }
 
+/// What a cache has of a component.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    /// Something under its name that no holder of the key wrote.
+    Foreign,
+    /// Its code.
+    Genuine,
+    /// Nothing for this engine.
+    Nothing,
+}
+
+impl CodeCache {
+    /// What is kept of a component, without compiling it.
+    ///
+    /// # Errors
+    /// [`Code::Internal`] if the engine cannot start.
+    pub fn kept(&self, digest: Digest, imports: &Imports) -> Result<Kept, Refusal> {
+        let name = name_of(digest, imports)?;
+        Ok(match (self.folder.symlink_metadata(&name), self.find(&name)) {
+            (_, Some(_)) => Kept::Genuine,
+            (Ok(_), None) => Kept::Foreign,
+            (Err(_), None) => Kept::Nothing,
+        })
+    }
+}
+
 impl Sandbox {
     /// A tool of code that was compiled before.
     ///

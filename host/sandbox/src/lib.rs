@@ -40,10 +40,12 @@ mod wasi_http;
 
 pub use code::CodeCache;
 pub use code::Compiled;
+pub use code::Kept;
 pub use code::compile;
 pub use describe::describe;
 pub use describe::is_component;
 pub use describe::require_component;
+
 pub use engine::Options;
 pub use engine::Sandbox;
 pub use load::Tool;

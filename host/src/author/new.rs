@@ -34,9 +34,7 @@ pub(crate) struct Created {
 /// [`Code::BadArguments`] for a bad name, or a folder that holds something; nothing is written then.
 pub(crate) fn create(parent: &Path, name: &str, lang: Lang, kind: Kind) -> Result<Created, Refusal> {
     name::check(name)?;
-    let files = templates::files(lang, kind).ok_or_else(|| {
-        Refusal::new(Code::BadArguments, format!("there is no template for {}", lang.as_str()), "use --lang rust or c")
-    })?;
+    let files = templates::files(lang, kind);
     let folder = parent.join(name);
     if is_taken(&folder) {
         return Err(Refusal::new(
@@ -71,7 +69,10 @@ mod tests {
     #[test]
     fn a_project_is_written_whole_and_can_be_read_back() {
         let parent = tempfile::tempdir().unwrap();
-        for (lang, kind) in [(Lang::Rust, Kind::Api), (Lang::Rust, Kind::Blank), (Lang::C, Kind::Api), (Lang::C, Kind::Blank)] {
+        for (lang, kind) in [Lang::C, Lang::Js, Lang::Python, Lang::Rust]
+            .into_iter()
+            .flat_map(|lang| [(lang, Kind::Api), (lang, Kind::Blank)])
+        {
             let name = format!("my-{}-{kind:?}", lang.as_str()).to_lowercase();
             let created = create(parent.path(), &name, lang, kind).unwrap();
             for file in &created.files {

@@ -85,8 +85,9 @@ impl Project {
     /// # Errors
     /// [`Code::BadConfig`] where there is none, or for a mistake in `hotcell.toml`, with line and column.
     pub(crate) fn find(folder: Option<&Path>) -> Result<Self, Refusal> {
-        let here = std::path::absolute(folder.unwrap_or(Path::new(".")))
-            .map_err(|error| Refusal::new(Code::BadConfig, format!("no folder: {error}"), "name the project's folder"))?;
+        let here = std::path::absolute(folder.unwrap_or(Path::new("."))).map_err(|error| {
+            Refusal::new(Code::BadConfig, format!("no folder: {error}"), "name the project's folder")
+        })?;
         // Of a folder that was named, those above are not meant.
         let above = if folder.is_some() { 1 } else { usize::MAX };
         let found = here.ancestors().take(above).find(|folder| folder.join(FILE).is_file());
@@ -164,7 +165,8 @@ impl Project {
     pub(crate) fn services(&self) -> Result<Option<String>, Refusal> {
         let Some(bytes) = folders::read_file(&self.dir, SERVICES, SERVICES_BYTES)? else { return Ok(None) };
         let text = String::from_utf8(bytes);
-        text.map(Some).map_err(|_| Refusal::new(Code::BadConfig, format!("{SERVICES} is not UTF-8"), "save it as UTF-8"))
+        text.map(Some)
+            .map_err(|_| Refusal::new(Code::BadConfig, format!("{SERVICES} is not UTF-8"), "save it as UTF-8"))
     }
 
     /// A file that was changed after the last build, if one was: then what is built is not what stands there.
@@ -250,7 +252,10 @@ mod tests {
     #[test]
     fn mistakes_are_named_with_line_and_column_of_the_whole_file() {
         let after_build = format!("[build]\nlang = \"rust\"\n[actions.go]\n{}", "oops = 1\n");
-        assert!(mistake(&format!("{MANIFEST}{after_build}")).starts_with("hotcell.toml, line 6, column 1: unknown field `oops`"));
+        assert!(
+            mistake(&format!("{MANIFEST}{after_build}"))
+                .starts_with("hotcell.toml, line 6, column 1: unknown field `oops`")
+        );
         let of_build = mistake(&format!("{MANIFEST}[build]\nlang = \"rust\"\nopt = 3\n"));
         assert!(of_build.starts_with("hotcell.toml, line 5, column 1: unknown field `opt`"), "{of_build}");
         let lang = mistake(&format!("{MANIFEST}[build]\nlang = \"go\"\n"));

@@ -38,7 +38,8 @@ pub(super) fn builder(command: &mut Command, missing: &str, say: Say<'_>) -> Res
     let program = command.get_program().to_string_lossy().into_owned();
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(|error| {
-        let why = if error.kind() == std::io::ErrorKind::NotFound { "it is not installed".into() } else { error.to_string() };
+        let why =
+            if error.kind() == std::io::ErrorKind::NotFound { "it is not installed".into() } else { error.to_string() };
         Refusal::new(Code::BuildFailed, format!("`{program}` cannot be started: {why}"), missing)
     })?;
     let broken = |_| Refusal::internal("the output of a builder cannot be read");

@@ -12,6 +12,8 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use super::Manifest;
+use super::Package;
+use super::Parts;
 use super::manifest::toml_mistake;
 
 /// The file's name in the state folder.
@@ -34,6 +36,9 @@ pub struct Granted {
     /// Interfaces linked without effect.
     #[serde(default)]
     pub inert_imports: Vec<String>,
+    /// Of what a tool without code is made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub declared: Option<Parts>,
     /// Interfaces of other hosts, whose requests go through the gate as well.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub imports: BTreeSet<World>,
@@ -65,9 +70,21 @@ impl Granted {
             digest,
             granted_at,
             inert_imports: manifest.inert_imports.clone(),
+            declared: None,
             imports: manifest.imports.clone(),
             actions: manifest.actions.iter().map(|(name, ask)| (name.clone(), grant(ask))).collect(),
         }
+    }
+
+    /// A grant of everything that a package asks for.
+    #[must_use]
+    pub fn of(package: &Package, granted_at: jiff::Timestamp) -> Self {
+        Self { declared: package.parts.clone(), ..Self::all_of(&package.manifest, package.digest, granted_at) }
+    }
+
+    /// The digest of the code that runs: of the executor, where the tool has no code of its own.
+    pub(crate) fn code_digest(&self) -> Digest {
+        self.declared.as_ref().map_or(self.digest, |parts| parts.executor_digest)
     }
 
     /// What the component may import beyond what every tool may.
@@ -95,6 +112,10 @@ impl Granted {
         }
         let inert = self.inert_imports.iter().filter(|name| !earlier.inert_imports.contains(name));
         lines.extend(inert.map(|name| format!("inert import {name}")));
+        let executor = |granted: &Self| granted.declared.as_ref().map(|parts| parts.executor_digest);
+        if let Some(parts) = self.declared.as_ref().filter(|_| executor(self) != executor(earlier)) {
+            lines.push(format!("executor {}: {}", parts.executor, parts.executor_digest.short()));
+        }
         lines.extend(self.imports.difference(&earlier.imports).map(|world| format!("import {world}")));
         lines
     }

@@ -10,11 +10,17 @@ use hotcell_protocol::Refusal;
 use hotcell_protocol::World;
 use hotcell_protocol::limits;
 use hotcell_protocol::text::visible;
+use hotcell_template::Request;
 use serde::Deserialize;
 use serde::Serialize;
 use toml::Spanned;
 use toml::de::DeTable;
 use toml::de::Deserializer;
+
+use super::declared;
+use super::declared::Input;
+use super::texts;
+use super::texts::Texts;
 
 /// A manifest, `hotcell.toml`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +36,12 @@ pub struct Manifest {
     /// Interfaces that may be imported although every call of them is refused. Only `wasi:sockets`.
     #[serde(default)]
     pub inert_imports: Vec<String>,
+    /// What runs a tool without code: `http`, or `http@sha256:DIGEST`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub executor: Option<String>,
+    /// What the operator sets for a tool without code, with one sentence on each.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub variables: BTreeMap<String, String>,
     /// Interfaces of other hosts, whose requests go through the gate as well.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub imports: BTreeSet<World>,
@@ -51,6 +63,18 @@ pub struct Ask {
     /// Requests to public origins, without a token: `GET https://api.example.com/v1/**`.
     #[serde(default)]
     pub public: BTreeSet<String>,
+    /// The request that it sends, where the tool has no code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<Request>,
+    /// The parameters of that request.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub inputs: BTreeMap<String, Input>,
+    /// What parameters are, and parts of them, by path: `owner`, `filter.state`, `items[].id`.
+    #[serde(default, skip_serializing_if = "Texts::is_empty")]
+    pub parameters: Texts,
+    /// What the result is, and parts of it: `[].title`; the whole of it has the empty path.
+    #[serde(default, skip_serializing_if = "Texts::is_empty")]
+    pub returns: Texts,
 }
 
 impl Manifest {
@@ -71,8 +95,11 @@ impl Manifest {
     /// # Errors
     /// As [`Manifest::parse`].
     pub(crate) fn of_table(table: Spanned<DeTable<'_>>, text: &str, file: &str) -> Result<Self, Refusal> {
-        let manifest = Self::deserialize(Deserializer::from(table)).map_err(|error| toml_mistake(text, file, &error))?;
+        let mut manifest =
+            Self::deserialize(Deserializer::from(table)).map_err(|error| toml_mistake(text, file, &error))?;
         manifest.check(file)?;
+        declared::check(&manifest, text, file)?;
+        declared::explain(&mut manifest);
         Ok(manifest)
     }
 
@@ -98,8 +125,7 @@ impl Manifest {
                 "only \"wasi:sockets\" can be linked without effect",
             ));
         }
-        let texts = self.actions.values().map(|ask| &ask.description).chain([&self.description]);
-        for text in texts {
+        for text in self.actions.values().flat_map(Ask::texts).chain([&self.description]) {
             if text.len() > 2_000 {
                 return Err(bad(file, "a `description` has more than 2,000 bytes".into(), "shorten it"));
             }
@@ -119,7 +145,7 @@ impl Manifest {
     /// [`Code::BadConfig`] naming the action and those that exist.
     pub fn check_against(&self, description: &Description) -> Result<(), Refusal> {
         let Some(unknown) = self.actions.keys().find(|name| description.action(name).is_none()) else {
-            return Ok(());
+            return self.actions.iter().try_for_each(|(name, ask)| ask.check_texts(name, description));
         };
         let known: Vec<_> = description.actions.iter().map(|action| action.name.as_str()).collect();
         Err(bad(
@@ -127,6 +153,34 @@ impl Manifest {
             format!("`actions.{}` is not an export of the component", visible(unknown)),
             &format!("the component's actions are: {}", known.join(", ")),
         ))
+    }
+}
+
+impl Ask {
+    /// All that is said to people and models.
+    fn texts(&self) -> impl Iterator<Item = &String> {
+        [&self.description].into_iter().chain(self.parameters.values()).chain(self.returns.values())
+    }
+
+    /// Checks that what is explained is there.
+    fn check_texts(&self, name: &str, description: &Description) -> Result<(), Refusal> {
+        let Some(action) = description.action(name) else { return Ok(()) };
+        let known = texts::paths(action);
+        let tables = [("parameters", &self.parameters, &known.parameters), ("returns", &self.returns, &known.returns)];
+        for (table, texts, known) in tables {
+            if let Some(unknown) = texts.keys().find(|path| !known.contains(*path)) {
+                let some: Vec<_> = known.iter().take(20).map(|path| format!("`{path}`")).collect();
+                return Err(bad(
+                    "the manifest",
+                    format!("`actions.{}.{table}` explains `{}`, which is not there", visible(name), visible(unknown)),
+                    &match some.as_slice() {
+                        [] => "leave it out: there is nothing to explain".to_owned(),
+                        some => format!("what can be explained there: {}", some.join(", ")),
+                    },
+                ));
+            }
+        }
+        Ok(())
     }
 }
 

@@ -3,9 +3,13 @@
 //! A component is kept under its digest; a grant names the digest. Bytes are read once, digested, and those same
 //! bytes are compiled (threat I1): what changed after the yes does not run.
 
+pub(crate) mod declared;
+pub(crate) mod executor;
 mod grants;
+mod index;
 mod manifest;
 mod pack;
+mod texts;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,22 +23,27 @@ use hotcell_protocol::Refusal;
 use hotcell_protocol::limits;
 
 use crate::folders;
+pub use declared::Input;
+pub use declared::Kind;
+pub use executor::Parts;
 pub use grants::Granted;
 pub use grants::GrantedAction;
+use index::Index;
 pub use manifest::Ask;
 pub use manifest::Manifest;
 pub(crate) use manifest::is_name;
 pub(crate) use manifest::place;
 pub(crate) use manifest::toml_mistake;
+pub(crate) use pack::before;
 pub use pack::embedded;
 pub use pack::with_manifest;
+pub use texts::Texts;
+pub(crate) use texts::step;
 
 /// The sub-folder that holds components.
 const TOOLS: &str = "tools";
 /// Held while the grants are read, changed and written.
 const LOCK: &str = "grants.lock.lock";
-/// A file of 1,000 tools has about 500 KB.
-const GRANTS_BYTES: usize = 16 * 1024 * 1024;
 
 /// A component with its manifest inside, and its digest: what a person is asked about, and what is then kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +54,8 @@ pub struct Package {
     pub digest: Digest,
     /// The manifest inside.
     pub manifest: Manifest,
+    /// Of what it is made, where the tool has no code of its own.
+    pub parts: Option<Parts>,
 }
 
 impl Package {
@@ -68,8 +79,20 @@ impl Package {
             )
         })?;
         let manifest = Manifest::parse(text, "the embedded manifest")?;
+        let parts = Parts::of(&bytes, text, &manifest)?;
         let digest = Digest::of(&bytes);
-        Ok(Self { bytes, digest, manifest })
+        Ok(Self { bytes, digest, manifest, parts })
+    }
+
+    /// What is run: the executor, where the tool has no code of its own. And its digest.
+    #[must_use]
+    pub fn code(&self) -> (&[u8], Digest) {
+        let text = embedded(&self.bytes).ok().flatten().filter(|_| self.parts.is_some());
+        let executor = text.and_then(|text| before(&self.bytes, text));
+        match (executor, &self.parts) {
+            (Some(executor), Some(parts)) => (executor, parts.executor_digest),
+            _ => (&self.bytes, self.digest),
+        }
     }
 }
 
@@ -91,6 +114,8 @@ fn inode(_: &cap_std::fs::Metadata) -> u64 {
 pub struct Catalog {
     state: Dir,
     tools: Dir,
+    /// Grants that were looked for, at one state of them all.
+    found: Mutex<(Stamp, BTreeMap<String, Granted>)>,
 }
 
 impl Catalog {
@@ -101,7 +126,7 @@ impl Catalog {
     pub fn open(state: &Dir) -> Result<Self, Refusal> {
         let state = state.try_clone().map_err(|_| Refusal::internal("the state folder cannot be opened again"))?;
         let tools = folders::own_subfolder(&state, TOOLS)?;
-        Ok(Self { state, tools })
+        Ok(Self { state, tools, found: Mutex::default() })
     }
 
     /// All grants by tool name.
@@ -109,12 +134,32 @@ impl Catalog {
     /// # Errors
     /// [`Code::StoreUnavailable`] or [`Code::BadConfig`] if the file cannot be read.
     pub fn grants(&self) -> Result<BTreeMap<String, Granted>, Refusal> {
-        let Some(bytes) = folders::read_file(&self.state, grants::FILE, GRANTS_BYTES)? else {
-            return Ok(BTreeMap::new());
-        };
-        let text = String::from_utf8(bytes)
-            .map_err(|_| Refusal::new(Code::BadConfig, "grants.lock is not UTF-8", "install the tools again"))?;
-        grants::read(&text)
+        let Some(text) = self.text()? else { return Ok(BTreeMap::new()) };
+        if let Some(grants) = Index::of(&self.state, &text).and_then(|index| index.all()) {
+            return Ok(grants);
+        }
+        let grants = grants::read(&text)?;
+        Index::write(&self.state, &text, &grants);
+        Ok(grants)
+    }
+
+    /// Whether the grants can be read.
+    ///
+    /// # Errors
+    /// As [`Catalog::grants`].
+    pub(crate) fn check(&self) -> Result<(), Refusal> {
+        match self.text()? {
+            Some(text) if Index::of(&self.state, &text).is_none() => self.grants().map(drop),
+            _ => Ok(()),
+        }
+    }
+
+    fn text(&self) -> Result<Option<String>, Refusal> {
+        let bytes = folders::read_file(&self.state, grants::FILE, limits::GRANTS_BYTES)?;
+        bytes
+            .map(String::from_utf8)
+            .transpose()
+            .map_err(|_| Refusal::new(Code::BadConfig, "grants.lock is not UTF-8", "install the tools again"))
     }
 
     /// What changes whenever the grants do, without reading them: the file is replaced, never written in place.
@@ -142,11 +187,30 @@ impl Catalog {
         })
     }
 
-    /// The grant of one tool.
+    /// The grant of one tool. What was found before is not read again until the grants change.
     ///
     /// # Errors
     /// [`Code::UnknownTool`] naming what is installed.
     pub fn find(&self, tool: &str) -> Result<Granted, Refusal> {
+        // The stamp first: grants that change meanwhile look changed at the next look.
+        let stamp = self.stamp();
+        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        if found.0 != stamp {
+            *found = (stamp, BTreeMap::new());
+        }
+        if let Some(granted) = found.1.get(tool) {
+            return Ok(granted.clone());
+        }
+        let granted = self.read_one(tool)?;
+        found.1.insert(tool.to_owned(), granted.clone());
+        Ok(granted)
+    }
+
+    fn read_one(&self, tool: &str) -> Result<Granted, Refusal> {
+        let indexed = self.text()?.and_then(|text| Index::of(&self.state, &text)).and_then(|index| index.find(tool));
+        if let Some(granted) = indexed {
+            return Ok(granted);
+        }
         let mut grants = self.grants()?;
         grants.remove(tool).ok_or_else(|| unknown_tool(tool, &grants))
     }
@@ -163,12 +227,16 @@ impl Catalog {
                 "look at the file you got, then grant it: hotcell install FILE",
             )
         };
-        let bytes = folders::read_file(&self.tools, &file_name(granted.digest), limits::COMPONENT_BYTES)?
-            .ok_or_else(|| untrusted("there is no file"))?;
+        let bytes = self.file(granted)?.ok_or_else(|| untrusted("there is no file"))?;
         if Digest::of(&bytes) != granted.digest {
             return Err(untrusted("the installed file is not the granted one"));
         }
         Ok(bytes)
+    }
+
+    /// The file of a granted tool, whatever is in it: for looking at, not for running.
+    pub(crate) fn file(&self, granted: &Granted) -> Result<Option<Vec<u8>>, Refusal> {
+        folders::read_file(&self.tools, &file_name(granted.digest), limits::COMPONENT_BYTES)
     }
 
     /// Keeps a package and records the grant, in place of an earlier one of the same name, which is returned.
@@ -220,7 +288,10 @@ impl Catalog {
     }
 
     fn write(&self, grants: &BTreeMap<String, Granted>) -> Result<(), Refusal> {
-        folders::replace_file(&self.state, grants::FILE, grants::write(grants)?.as_bytes())
+        let text = grants::write(grants)?;
+        folders::replace_file(&self.state, grants::FILE, text.as_bytes())?;
+        Index::write(&self.state, &text, grants);
+        Ok(())
     }
 
     /// Deletes the component of a dropped grant unless another grant names it. A file that stays is harmless: no grant, no run.

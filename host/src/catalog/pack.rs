@@ -54,11 +54,19 @@ pub fn with_manifest(component: &[u8], manifest: &str) -> Result<Vec<u8>, Refusa
     if embedded(component)?.is_some() {
         return Err(two_manifests());
     }
-    let mut packed = component.to_vec();
-    let section =
-        wasm_encoder::CustomSection { name: Cow::Borrowed(SECTION), data: Cow::Borrowed(manifest.as_bytes()) };
-    section.append_to(&mut packed);
-    Ok(packed)
+    Ok([component, &section(manifest)].concat())
+}
+
+/// The component as it was before [`with_manifest`] put this manifest in; `None` where something else did.
+pub(crate) fn before<'a>(packed: &'a [u8], manifest: &str) -> Option<&'a [u8]> {
+    packed.strip_suffix(section(manifest).as_slice())
+}
+
+fn section(manifest: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let data = Cow::Borrowed(manifest.as_bytes());
+    wasm_encoder::CustomSection { name: Cow::Borrowed(SECTION), data }.append_to(&mut bytes);
+    bytes
 }
 
 fn two_manifests() -> Refusal {
@@ -81,6 +89,8 @@ mod tests {
     fn what_was_packed_is_found() {
         let packed = with_manifest(&component(), "name = \"a\"").unwrap();
         assert_eq!(embedded(&packed).unwrap(), Some("name = \"a\""));
+        assert_eq!(before(&packed, "name = \"a\""), Some(component().as_slice()));
+        assert_eq!(before(&packed, "name = \"b\""), None);
         assert_eq!(embedded(&component()).unwrap(), None);
     }
 

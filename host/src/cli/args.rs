@@ -2,6 +2,7 @@
 
 mod auth;
 mod author;
+mod kit;
 mod serve;
 
 use std::path::PathBuf;
@@ -24,6 +25,9 @@ pub use auth::StoreKind;
 pub use author::Build;
 pub use author::Check;
 pub use author::New;
+pub use kit::Dev;
+pub use kit::Record;
+pub use kit::Test;
 pub use serve::Mcp;
 pub use serve::McpAdd;
 pub use serve::McpClient;
@@ -93,6 +97,12 @@ pub enum Command {
     Inspect(Inspect),
     /// Call an action of a tool
     Call(Call),
+    /// Run the cases of a tool's project, in the sandbox and without a network
+    Test(Test),
+    /// Make a case of a live call, without secrets
+    Record(Record),
+    /// Build and test a tool each time that its sources change
+    Dev(Dev),
     /// Remove a tool and its grant
     Remove(Remove),
     /// Serve the granted tools to agents over MCP, on standard input and output or over HTTP
@@ -138,11 +148,25 @@ pub struct Demo {
     pub json: bool,
 }
 
+/// Where executors are found: what runs tools without code.
+#[derive(Debug, Default, Args)]
+pub struct Executor {
+    /// The executor of a tool without code
+    #[arg(id = "executor", long = "executor", value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// The folder of executors. Default: `executors` beside hotcell itself
+    #[arg(long = "executors", value_name = "DIR", env = "HOTCELL_EXECUTORS")]
+    pub folder: Option<PathBuf>,
+}
+
 /// `hotcell install`
 #[derive(Debug, Args)]
 pub struct Install {
-    /// The component (.wasm)
+    /// The component (.wasm), or the manifest of a tool without code (.toml)
     pub file: PathBuf,
+    /// What runs a tool without code
+    #[command(flatten)]
+    pub executor: Executor,
     /// The manifest, where the component carries none. Default: FILE with the ending .toml, or hotcell.toml beside it
     #[arg(long, value_name = "FILE")]
     pub manifest: Option<PathBuf>,
@@ -156,9 +180,16 @@ pub struct Install {
 
 /// `hotcell inspect`
 #[derive(Debug, Args)]
+#[command(after_help = "Exit codes of --chain: 0 every link holds, 3 one is broken, 6 there is no such tool")]
 pub struct Inspect {
-    /// Name of an installed tool, or a component file
+    /// Name of an installed tool, or a component or manifest file
     pub tool: String,
+    /// Show what an installed tool is link by link, from manifest to compiled code, each digest computed anew
+    #[arg(long)]
+    pub chain: bool,
+    /// What runs a tool without code
+    #[command(flatten)]
+    pub executor: Executor,
     /// Print JSON on standard output
     #[arg(long)]
     pub json: bool,

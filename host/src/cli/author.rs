@@ -21,7 +21,12 @@ use crate::signature::signature;
 pub(super) fn new(args: &args::New) -> Result<(), Refusal> {
     let here = std::path::absolute(".").map_err(|_| Refusal::internal("the current folder is gone"))?;
     let created = author::create(&here, &args.name, args.lang, args.template)?;
-    output::good(&format!("{} is written: {} files in {}", created.name, created.files.len(), created.folder.display()));
+    output::good(&format!(
+        "{} is written: {} files in {}",
+        created.name,
+        created.files.len(),
+        created.folder.display()
+    ));
     if args.json {
         return output::json(&created);
     }

@@ -8,7 +8,6 @@ use serde::Serialize;
 
 use super::Exit;
 use super::args;
-use super::install;
 use super::output;
 use crate::Catalog;
 use crate::Package;
@@ -33,7 +32,7 @@ pub(super) fn check(args: &args::Check) -> Result<Exit, Refusal> {
     let (package, services, mut findings) = found(args.target.as_deref())?;
     let name = &package.manifest.name;
     let before = match &args.against {
-        Some(file) => Some(install::package(file, None)?),
+        Some(file) => Some(super::package::package(file, None, &args::Executor::default())?),
         None => installed(name)?,
     };
     findings.extend(author::check(&package, services.as_deref(), before.as_ref()));
@@ -56,7 +55,7 @@ pub(super) fn check(args: &args::Check) -> Result<Exit, Refusal> {
 /// The tool, the operator's side of it, and what is to be said before it is looked at.
 fn found(target: Option<&Path>) -> Result<(Package, Option<String>, Vec<Finding>), Refusal> {
     if let Some(file) = target.filter(|target| target.is_file()) {
-        return Ok((install::package(file, None)?, None, Vec::new()));
+        return Ok((super::package::package(file, None, &args::Executor::default())?, None, Vec::new()));
     }
     let project = Project::find(target)?;
     let package = Package::new(project.built()?, None)?;

@@ -1,23 +1,19 @@
 //! `hotcell install`: what a tool asks for, shown in a table; a person's yes; the grant. `remove` takes it back.
 
-use std::path::Path;
-use std::path::PathBuf;
-
 use hotcell_protocol::Code;
 use hotcell_protocol::Description;
 use hotcell_protocol::Refusal;
-use hotcell_protocol::limits;
 use hotcell_protocol::text::visible;
 use serde::Serialize;
 
 use super::args;
 use super::ask;
 use super::output;
+use super::package::package;
 use crate::Granted;
 use crate::Host;
 use crate::Manifest;
 use crate::Package;
-use crate::folders;
 
 /// A component of this size takes seconds to compile.
 const LONG_BYTES: usize = 2 * 1024 * 1024;
@@ -29,9 +25,9 @@ struct Installed<'a> {
 }
 
 pub(crate) fn install(host: &Host, args: &args::Install) -> Result<(), Refusal> {
-    let package = package(&args.file, args.manifest.as_deref())?;
+    let package = package(&args.file, args.manifest.as_deref(), &args.executor)?;
     let description = host.examine(&package)?;
-    let granted = Granted::all_of(&package.manifest, package.digest, jiff::Timestamp::now());
+    let granted = Granted::of(&package, jiff::Timestamp::now());
     let earlier = host.catalog().grants()?.remove(&granted.name);
 
     show(host, &package, &description, earlier.as_ref(), &granted);
@@ -61,32 +57,6 @@ pub(super) fn remove(host: &Host, args: &args::Remove) -> Result<(), Refusal> {
     if args.json { output::json(&removed) } else { Ok(()) }
 }
 
-/// Reads a component and its manifest: the one inside, the one named, or one beside it.
-pub(super) fn package(file: &Path, manifest: Option<&Path>) -> Result<Package, Refusal> {
-    let component = folders::read_named_file(file, limits::COMPONENT_BYTES)?;
-    if manifest.is_none()
-        && hotcell_sandbox::is_component(&component)
-        && crate::catalog::embedded(&component)?.is_some()
-    {
-        return Package::new(component, None);
-    }
-    hotcell_sandbox::require_component(&component)?;
-    let Some(path) = manifest.map(Path::to_owned).or_else(|| beside(file)) else {
-        return Package::new(component, None);
-    };
-    let text = folders::read_named_file(&path, limits::MANIFEST_BYTES)?;
-    let name = path.display().to_string();
-    let text = String::from_utf8(text)
-        .map_err(|_| Refusal::new(Code::BadConfig, format!("{name} is not UTF-8"), "save it as UTF-8"))?;
-    Package::new(component, Some((&text, &name)))
-}
-
-fn beside(file: &Path) -> Option<PathBuf> {
-    let own = file.with_extension("toml");
-    let common = file.with_file_name("hotcell.toml");
-    [own, common].into_iter().find(|path| path.is_file())
-}
-
 fn nobody_to_ask() -> Refusal {
     Refusal::new(
         Code::ToolNotTrusted,
@@ -104,6 +74,14 @@ fn show(host: &Host, package: &Package, description: &Description, earlier: Opti
     output::note(&output::table(&["ACTION", "SERVICE", "SCOPE", "WHICH ALLOWS"], &asked(host, description, granted)));
     if !granted.inert_imports.is_empty() {
         output::note(&format!("linked without effect: {}", granted.inert_imports.join(", ")));
+    }
+    if let Some(parts) = &granted.declared {
+        output::note(&format!("no code of its own: the executor `{}` sends its requests", parts.executor));
+        if !package.manifest.variables.is_empty() {
+            let set: Vec<_> = host.variables(name).iter().map(|(name, value)| format!("{name} = {value}")).collect();
+            output::note(&format!("variables of config.toml: {}", visible(&set.join(", "))));
+        }
+        output::dim(&format!("executor sha256 {}", parts.executor_digest));
     }
     for world in &granted.imports {
         output::note(&format!("asks for {world}: its requests go through the same gate"));

@@ -7,13 +7,16 @@ mod audit;
 mod auth;
 mod author;
 mod call;
+mod chain;
 mod check;
 mod doctor;
 mod explain;
 mod install;
 mod keys;
+mod kit;
 mod mcp;
 pub(crate) mod output;
+mod package;
 mod progress;
 mod serve;
 mod show;
@@ -102,11 +105,27 @@ async fn dispatch(command: Command) -> Result<Exit, Refusal> {
         Command::Demo(args) => crate::demo::run(&args).await,
         Command::Install(args) => install(&host()?, &args).map(done),
         Command::List(args) => show::list(&host()?, &args).map(done),
+        Command::Inspect(args) if args.chain => chain::chain(&host()?, &args),
         Command::Inspect(args) => show::inspect(&host()?, &args).map(done),
         Command::Call(args) => {
             let host = within(host()?, args.in_process);
             let ended = call::call(&host, &args).await;
             host.finish().await;
+            ended
+        }
+        Command::Test(args) => Box::pin(kit::test(&args)).await,
+        Command::Record(args) => {
+            let host = host()?;
+            let ended = Box::pin(kit::record(&host, &args)).await;
+            host.finish().await;
+            ended
+        }
+        Command::Dev(args) => {
+            let host = args.action.is_some().then(host).transpose()?;
+            let ended = Box::pin(kit::dev(host.as_ref(), &args)).await;
+            if let Some(host) = host {
+                host.finish().await;
+            }
             ended
         }
         Command::Remove(args) => install::remove(&host()?, &args).map(done),

@@ -22,7 +22,7 @@ pub(super) async fn serve(host: Host, args: &args::Serve) -> Result<(), Refusal>
         Some(address) => over_http(host, address, args.new_token).await,
         None => {
             let server = Server::new(host)?;
-            server.look().await?;
+            server.look()?;
             if std::io::stdin().is_terminal() {
                 output::note(
                     "this speaks MCP on standard input: let a client start it (hotcell mcp add), or press Ctrl-C",
@@ -49,7 +49,7 @@ async fn over_http(host: Host, address: SocketAddr, new_token: bool) -> Result<(
             }
             let users = Users::new(authorization.clone(), host.issuer_network()?);
             let server = Server::of_users(host)?;
-            server.look().await?;
+            server.look()?;
             output::note(&format!("each caller is a user of {}", authorization.issuer.as_str()));
             if !users.look().await {
                 output::bad(
@@ -61,7 +61,7 @@ async fn over_http(host: Host, address: SocketAddr, new_token: bool) -> Result<(
         None => {
             let (bearer, shown) = Bearer::of(host.state(), new_token)?;
             let server = Server::new(host)?;
-            server.look().await?;
+            server.look()?;
             if let Some(token) = shown {
                 output::note("the bearer token of this server; it is not shown again, and not kept but as a hash:");
                 output::note(&format!("  {}", *token));

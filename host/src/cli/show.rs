@@ -9,8 +9,8 @@ use hotcell_protocol::text::visible;
 use serde::Serialize;
 
 use super::args;
-use super::install;
 use super::output;
+use super::package::package;
 use crate::Granted;
 use crate::Host;
 use crate::Manifest;
@@ -68,7 +68,7 @@ struct Inspected<'a> {
 }
 
 pub(super) fn inspect(host: &Host, args: &args::Inspect) -> Result<(), Refusal> {
-    let (package, granted) = find(host, &args.tool)?;
+    let (package, granted) = find(host, args)?;
     let description = host.describe(&package)?;
     if args.json {
         return output::json(&Inspected {
@@ -82,6 +82,9 @@ pub(super) fn inspect(host: &Host, args: &args::Inspect) -> Result<(), Refusal> 
     let manifest = &package.manifest;
     output::line(&format!("{} {}  {}", manifest.name, visible(&manifest.version), visible(&manifest.description)));
     output::line(&format!("sha256 {}, {} bytes", package.digest, package.bytes.len()));
+    if let Some(parts) = &package.parts {
+        output::line(&format!("no code of its own: executor {}, sha256 {}", parts.executor, parts.executor_digest));
+    }
     output::line(match &granted {
         Some(_) => "granted",
         None => "not granted: hotcell install FILE",
@@ -89,19 +92,29 @@ pub(super) fn inspect(host: &Host, args: &args::Inspect) -> Result<(), Refusal> 
     for action in &description.actions {
         output::line(&format!("\n{}", signature(action)));
         show_grant(manifest, granted.as_ref(), action);
+        show_request(manifest, action);
     }
     output::line(&format!("\nimports\n  {}", description.imports.join("\n  ")));
     Ok(())
 }
 
 /// An installed tool by name, or else a file.
-fn find(host: &Host, tool: &str) -> Result<(Package, Option<Granted>), Refusal> {
-    let path = Path::new(tool);
+fn find(host: &Host, args: &args::Inspect) -> Result<(Package, Option<Granted>), Refusal> {
+    let (tool, path) = (&args.tool, Path::new(&args.tool));
     match host.catalog().find(tool) {
         Ok(granted) => Ok((Package::new(host.catalog().component(&granted)?, None)?, Some(granted))),
-        Err(_) if path.is_file() => Ok((install::package(path, None)?, None)),
+        Err(_) if path.is_file() => Ok((package(path, None, &args.executor)?, None)),
         Err(refusal) => Err(refusal),
     }
+}
+
+/// What an action without code sends, and what is said of its parameters.
+fn show_request(manifest: &Manifest, action: &Action) {
+    let Some(ask) = manifest.actions.get(&action.name) else { return };
+    if let Some(request) = &ask.request {
+        output::line(&format!("  sends: {} {}", request.method.as_str(), visible(&request.url)));
+    }
+    ask.parameters.iter().for_each(|(name, about)| output::line(&format!("  {}: {}", visible(name), visible(about))));
 }
 
 fn show_grant(manifest: &Manifest, granted: Option<&Granted>, action: &Action) {

@@ -172,7 +172,10 @@ fn install(host: &Host, tools: &Path, tool: &str) -> Result<(), Refusal> {
             "build the example tools first: cargo x guests (or run all of it: cargo x demo)",
         ));
     }
-    crate::cli::install(host, &args::Install { file, manifest: None, yes: true, json: false })
+    crate::cli::install(
+        host,
+        &args::Install { file, executor: args::Executor::default(), manifest: None, yes: true, json: false },
+    )
 }
 
 /// Keeps what a tool logs, for the search at the end.

@@ -11,9 +11,11 @@ use hotcell_protocol::Refusal;
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::Ask;
 use crate::Granted;
 use crate::Host;
 use crate::Manifest;
+use crate::Texts;
 use crate::embedded;
 use crate::folders;
 
@@ -30,7 +32,18 @@ pub(super) struct Described {
     /// What the tool does, in its author's words.
     pub(super) about: String,
     /// What each action does, where the author says it.
-    pub(super) about_actions: BTreeMap<String, String>,
+    pub(super) about_actions: BTreeMap<String, About>,
+}
+
+/// What the author says of an action.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct About {
+    /// What it does; may be empty.
+    pub(super) description: String,
+    /// What its parameters are.
+    pub(super) parameters: Texts,
+    /// What its result is.
+    pub(super) returns: Texts,
 }
 
 /// Descriptions by digest.
@@ -77,11 +90,12 @@ pub(super) fn all<'a>(host: &Host, grants: impl Iterator<Item = &'a Granted>, mu
 
 fn describe(host: &Host, granted: &Granted) -> Result<Described, Refusal> {
     let bytes = host.catalog().component(granted)?;
-    let description = hotcell_sandbox::describe(&bytes, &granted.imports())?;
     let manifest = embedded(&bytes)?.map(|text| Manifest::parse(text, "the embedded manifest")).transpose()?;
+    let description = host.describe_granted(granted, bytes)?;
     let (about, actions) = manifest.map(|manifest| (manifest.description, manifest.actions)).unwrap_or_default();
-    let about_actions = actions.into_iter().filter(|(_, ask)| !ask.description.is_empty());
-    let about_actions = about_actions.map(|(name, ask)| (name, ask.description)).collect();
+    let about_of = |ask: Ask| About { description: ask.description, parameters: ask.parameters, returns: ask.returns };
+    let about_actions = actions.into_iter().map(|(name, ask)| (name, about_of(ask)));
+    let about_actions = about_actions.filter(|(_, about)| *about != About::default()).collect();
     Ok(Described { description, about, about_actions })
 }
 

@@ -164,7 +164,7 @@ fn app(server: Server, who: Authentication, names: Names, stop: CancellationToke
 
 /// Whether the grants can be read.
 async fn ready(State(server): State<Server>) -> Response {
-    match server.look().await {
+    match server.look() {
         Ok(()) => "ready\n".into_response(),
         Err(refusal) => (StatusCode::SERVICE_UNAVAILABLE, format!("{}\n", refusal.code)).into_response(),
     }

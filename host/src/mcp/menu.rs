@@ -87,15 +87,16 @@ impl Menu {
 fn dish(host: &Host, granted: &Arc<Granted>, described: &Described, action: &Action) -> Result<Dish, Refusal> {
     let grant = call::grant_of(granted, &action.name)?;
     let methods = host.services().methods(&grant);
-    let about = match (described.about_actions.get(&action.name), described.about.as_str()) {
-        (Some(about), _) => about.clone(),
-        (None, "") => signature(action),
-        (None, about) => format!("{} {about}", signature(action)),
+    let said = described.about_actions.get(&action.name).cloned().unwrap_or_default();
+    let about = match (said.description.as_str(), described.about.as_str()) {
+        ("", "") => signature(action),
+        ("", about) => format!("{} {about}", signature(action)),
+        (said, _) => said.to_owned(),
     };
     let name = names::name(&granted.name, &action.name);
-    let mut tool = Tool::new(name, shown(&about), schema::input(action));
+    let mut tool = Tool::new(name, shown(&about), schema::input(action, &said.parameters));
     tool.title = Some(format!("{}: {}", granted.name, action.name));
-    tool.output_schema = schema::output(action).map(Arc::new);
+    tool.output_schema = schema::output(action, &said.returns).map(Arc::new);
     tool.annotations = Some(annotations(&methods, &grant));
     tool.meta = Some(meta(granted, action, &grant));
     Ok(Dish { granted: Arc::clone(granted), action: action.clone(), writes: methods.iter().any(is_write), tool })

@@ -119,12 +119,16 @@ impl Server {
         })))
     }
 
-    /// Reads the grants once: what is wrong with them is better said at the start.
+    /// Looks whether the grants can be read: what is wrong with them is better said at the start. The list of a thousand tools
+    /// is made meanwhile.
     ///
     /// # Errors
     /// As the catalog's.
-    pub(crate) async fn look(&self) -> Result<(), Refusal> {
-        self.0.menu().await.map(drop)
+    pub(crate) fn look(&self) -> Result<(), Refusal> {
+        self.0.host.catalog().check()?;
+        let shared = Arc::clone(&self.0);
+        tokio::spawn(async move { drop(shared.menu().await) });
+        Ok(())
     }
 
     /// Waits for what must not be lost at the end: a token that is on its way.

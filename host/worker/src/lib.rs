@@ -34,6 +34,7 @@ mod outbox;
 mod pool;
 mod process;
 mod remote;
+mod starter;
 mod table;
 pub mod walls;
 mod wire;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
+use std::sync::Weak;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -45,6 +46,8 @@ pub struct Options {
     pub isolation: Isolation,
     /// Workers that stay when they have nothing to do.
     pub at_rest: usize,
+    /// How long they stay.
+    pub rest: Duration,
 }
 
 impl Options {
@@ -52,14 +55,19 @@ impl Options {
     #[must_use]
     pub fn of(program: PathBuf) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { program, isolation: Isolation::default(), at_rest: cores.min(limits::WORKERS) }
+        Self {
+            program,
+            isolation: Isolation::default(),
+            at_rest: cores.min(limits::WORKERS),
+            rest: limits::WORKER_REST,
+        }
     }
 }
 
 /// Workers, and the calls that wait for one.
 pub struct Pool {
     options: Options,
-    seats: Mutex<Vec<Seat>>,
+    seats: Arc<Mutex<Vec<Seat>>>,
     changed: Notify,
 }
 
@@ -77,7 +85,7 @@ impl Pool {
     /// A pool without workers: they are started when they are needed.
     #[must_use]
     pub fn new(options: Options) -> Self {
-        Self { options, seats: Mutex::default(), changed: Notify::new() }
+        Self { options, seats: Arc::default(), changed: Notify::new() }
     }
 
     /// Calls one action of a tool. Whatever guest and worker do, this returns within the deadline and some ticks.
@@ -183,6 +191,7 @@ impl Pool {
         }
         let worker = Worker::start(&self.options.program, code)
             .map_err(|_| Refusal::internal("the system does not start a process for the tool"))?;
+        tokio::spawn(retire(Arc::downgrade(&self.seats), Arc::downgrade(&worker), self.options.rest));
         let (whose, used) = (whose.map(str::to_owned), Instant::now());
         seats.push(Seat { worker: Arc::clone(&worker), code: Arc::clone(code), whose, calls: 1, used });
         Ok(Some(worker))
@@ -206,7 +215,27 @@ impl Pool {
     }
 
     fn seats(&self) -> MutexGuard<'_, Vec<Seat>> {
-        self.seats.lock().unwrap_or_else(PoisonError::into_inner)
+        held(&self.seats)
+    }
+}
+
+fn held(seats: &Mutex<Vec<Seat>>) -> MutexGuard<'_, Vec<Seat>> {
+    seats.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Ends a worker that had nothing to do for so long: it holds memory, and what its tool left there.
+async fn retire(seats: Weak<Mutex<Vec<Seat>>>, worker: Weak<Worker>, rest: Duration) {
+    let mut wait = rest;
+    loop {
+        tokio::time::sleep(wait).await;
+        let (Some(seats), Some(worker)) = (seats.upgrade(), worker.upgrade()) else { return };
+        let mut seats = held(&seats);
+        let Some(place) = seats.iter().position(|seat| Arc::ptr_eq(&seat.worker, &worker)) else { return };
+        let Some(seat) = seats.get(place) else { return };
+        wait = if seat.calls == 0 { rest.saturating_sub(seat.used.elapsed()) } else { rest };
+        if wait.is_zero() {
+            return seats.swap_remove(place).worker.end();
+        }
     }
 }
 

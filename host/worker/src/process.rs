@@ -35,6 +35,7 @@ use tokio::sync::Notify;
 use crate::child::COMMAND;
 use crate::code;
 use crate::outbox::Outbox;
+use crate::starter;
 use crate::table::Event;
 use crate::table::Table;
 use crate::walls::Walls;
@@ -67,7 +68,8 @@ impl Worker {
         let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
         ours.set_nonblocking(true)?;
         // A group of its own: Ctrl-C at a terminal is the broker's to answer, which lets calls end.
-        let child = Command::new(program)
+        let mut command = Command::new(program);
+        command
             .arg(COMMAND)
             .env_clear()
             .current_dir("/")
@@ -75,8 +77,8 @@ impl Worker {
             .stdout(code.handle()?)
             .stderr(Stdio::null())
             .process_group(0)
-            .kill_on_drop(true)
-            .spawn()?;
+            .kill_on_drop(true);
+        let child = starter::start(command)?;
         let worker = Arc::new(Self {
             table: Mutex::default(),
             outbox: Outbox::new(&ours)?,

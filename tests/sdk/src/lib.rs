@@ -1,1 +1,1 @@
-//! The guide for authors in Rust: each of its snippets is compiled.
+#![doc = include_str!("../../../docs/rust.md")]

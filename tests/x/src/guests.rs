@@ -68,6 +68,10 @@ pub(crate) fn hotcell(args: &[String]) -> Done {
     }
     let manifest = places::root().join("Cargo.toml");
     run.arg("--manifest-path").arg(manifest).args(["--package", "hotcell", "--"]).args(args);
+    if std::env::var_os("HOTCELL_EXECUTORS").is_none() {
+        // What runs tools without code is a guest, too.
+        run.env("HOTCELL_EXECUTORS", places::guests());
+    }
     passed_on(&mut run)
 }
 

@@ -81,13 +81,16 @@ pub(crate) fn hostile(args: &[String]) -> Done {
 }
 
 /// Fuzz targets. Each is a test, `fuzz_NAME`, that goes on for as long as it is told.
-const TARGETS: [&str; 9] = ["addresses", "bodies", "headers", "manifest", "ops", "policy", "scan", "values", "wire"];
+const TARGETS: [&str; 10] =
+    ["addresses", "bodies", "headers", "manifest", "ops", "policy", "scan", "template", "values", "wire"];
 /// The packages that have them. Always all, so that what is under them is built once.
-const PACKAGES: [&str; 8] = [
+const PACKAGES: [&str; 10] = [
     "--package",
     "hotcell-gate",
     "--package",
     "hotcell-sandbox",
+    "--package",
+    "hotcell-template",
     "--package",
     "hotcell-tests",
     "--package",

@@ -112,13 +112,7 @@ fn sources(project: &Project) -> Result<Vec<String>, Refusal> {
     ))
 }
 
-fn compile(
-    project: &Project,
-    tools: &Tools,
-    profile: Profile,
-    source: &str,
-    say: Say<'_>,
-) -> Result<PathBuf, Refusal> {
+fn compile(project: &Project, tools: &Tools, profile: Profile, source: &str, say: Say<'_>) -> Result<PathBuf, Refusal> {
     let object = project.path(OBJECTS).join(format!("{}.o", source.replace('/', "-")));
     let mut clang = Command::new(&tools.clang);
     clang.current_dir(&project.folder).arg(format!("--target={}", clang::TARGET)).arg("-isystem").arg(&tools.include);

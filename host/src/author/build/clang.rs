@@ -88,9 +88,9 @@ fn sysroots(sdk: Option<&Path>, named: Option<PathBuf>) -> Vec<PathBuf> {
     match sdk {
         Some(sdk) => vec![sdk.join("share/wasi-sysroot")],
         // Debian; Arch; Fedora; a wasi-sdk at its usual place.
-        None => {
-            ["/usr", "/usr/share/wasi-sysroot", "/usr/wasm32-wasi", "/opt/wasi-sdk/share/wasi-sysroot"].map(PathBuf::from).into()
-        }
+        None => ["/usr", "/usr/share/wasi-sysroot", "/usr/wasm32-wasi", "/opt/wasi-sdk/share/wasi-sysroot"]
+            .map(PathBuf::from)
+            .into(),
     }
 }
 
@@ -104,7 +104,9 @@ fn library(root: &Path) -> Option<(PathBuf, PathBuf)> {
 
 fn missing(what: &str, sdk: Option<&Path>) -> Refusal {
     let (place, repair) = match sdk {
-        Some(sdk) => (format!(" in {}, which {SDK} names", sdk.display()), format!("name a whole wasi-sdk, or unset {SDK}")),
+        Some(sdk) => {
+            (format!(" in {}, which {SDK} names", sdk.display()), format!("name a whole wasi-sdk, or unset {SDK}"))
+        }
         None => (
             String::new(),
             format!(

@@ -47,7 +47,7 @@ pub(super) fn add_code(manifest: &mut Manifest, section: &str) -> Result<Vec<Str
         }
         more.extend(said.public.difference(&ask.public).map(|rule| format!("{name}: {rule}")));
         ask.public.extend(said.public);
-        let docs = Docs { description: said.description, ..Docs::default() };
+        let docs = Docs { description: said.description, parameters: said.parameters, returns: said.returns };
         explain(ask, docs);
     }
     Ok(more.iter().map(|line| visible(line)).collect())
@@ -78,6 +78,12 @@ pub(super) fn add_wit(
 fn explain(ask: &mut Ask, docs: Docs) {
     if ask.description.is_empty() {
         ask.description = docs.description;
+    }
+    for (path, text) in docs.parameters {
+        ask.parameters.entry(path).or_insert(text);
+    }
+    for (path, text) in docs.returns {
+        ask.returns.entry(path).or_insert(text);
     }
 }
 
@@ -116,6 +122,17 @@ mod tests {
         assert_eq!(own.actions["other"].description, "code");
         assert_eq!(own.actions["go"].services["s"].len(), 2);
         assert!(add_code(&mut own, section).unwrap().is_empty(), "nothing is new a second time");
+    }
+
+    #[test]
+    fn what_is_said_of_parts_is_kept_where_it_was_said_and_filled_where_not() {
+        let mut own = manifest("[actions.go]\nparameters = { a = \"mine\" }\n");
+        let section =
+            "[actions.\"go\"]\nparameters = { a = \"code\", \"b.c\" = \"code\" }\nreturns = { \"\" = \"code\" }\n";
+        assert!(add_code(&mut own, section).unwrap().is_empty());
+        let ask = &own.actions["go"];
+        assert_eq!((ask.parameters["a"].as_str(), ask.parameters["b.c"].as_str()), ("mine", "code"));
+        assert_eq!(ask.returns[""], "code");
     }
 
     #[test]

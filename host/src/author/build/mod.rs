@@ -74,7 +74,7 @@ pub(crate) fn build(project: &Project, profile: Profile, say: Say<'_>) -> Result
     let parts = parts::taken_apart(&made.component)?;
     let mut manifest = project.manifest.clone();
     let from_code = docs::add_code(&mut manifest, &parts.actions)?;
-    let description = hotcell_sandbox::describe(&parts.component, &manifest.inert_imports)?;
+    let description = hotcell_sandbox::describe(&parts.component, &manifest.imports())?;
     if let Some(wit) = project.wit()? {
         docs::add_wit(&mut manifest, &description, &wit, project.build.world.as_deref())?;
     }

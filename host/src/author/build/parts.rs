@@ -45,8 +45,9 @@ pub(super) fn taken_apart(component: &[u8]) -> Result<Parts, Refusal> {
             "build it again with current tools",
         )
     })?;
-    let text = String::from_utf8(actions)
-        .map_err(|_| Refusal::new(Code::BadComponent, format!("its section {ACTIONS} is not UTF-8"), "build it again"))?;
+    let text = String::from_utf8(actions).map_err(|_| {
+        Refusal::new(Code::BadComponent, format!("its section {ACTIONS} is not UTF-8"), "build it again")
+    })?;
     Ok(Parts { left_out: component.len().saturating_sub(lean.len()), component: lean, actions: text })
 }
 

@@ -66,7 +66,11 @@ fn toolchain(folder: &Path) -> Result<Toolchain, Refusal> {
         return Ok(Toolchain::Linked);
     }
     if run::answer(Command::new("cargo").arg("--version")).is_none() {
-        return Err(Refusal::new(Code::BuildFailed, "cargo is not installed, which builds tools in Rust", INSTALL_RUST));
+        return Err(Refusal::new(
+            Code::BuildFailed,
+            "cargo is not installed, which builds tools in Rust",
+            INSTALL_RUST,
+        ));
     }
     Err(Refusal::new(
         Code::BuildFailed,

@@ -16,6 +16,8 @@ use wit_parser::WorldId;
 use wit_parser::WorldItem;
 use wit_parser::WorldKey;
 
+use crate::catalog::step;
+
 /// Texts of one action. Types share parts, so there could be more than anybody would read.
 const MOST_TEXTS: usize = 500;
 /// Bytes of one text: the manifest's own limit.
@@ -40,13 +42,31 @@ pub(super) fn read(folder: &Path, world: Option<&str>) -> Result<(Resolve, World
         Refusal::new(Code::BadConfig, cut(&visible(&what.replace('\n', "; ")), 1_000), repair)
     };
     let mut resolve = Resolve::default();
-    let (package, _) = resolve.push_dir(folder).map_err(|error| {
-        mistake(format!("the WIT files in {} cannot be read: {error:#}", folder.display()), "correct them, then build again")
+    let pushed = resolve.push_dir(folder);
+    let (package, _) = pushed.map_err(|error| {
+        let (place, why) = place_and_reason(&resolve.render_error(&error));
+        let place = place.unwrap_or_else(|| folder.display().to_string());
+        mistake(
+            format!("{place}: {why}"),
+            "correct that line; what a world includes of other packages stands in its folder deps",
+        )
     })?;
     let world = resolve.select_world(&[package], world).map_err(|error| {
-        mistake(format!("no world can be chosen in {}: {error:#}", folder.display()), "name it in hotcell.toml: [build], world = \"NAME\"")
+        mistake(
+            format!("no world can be chosen in {}: {error:#}", folder.display()),
+            "name it in hotcell.toml: [build], world = \"NAME\"",
+        )
     })?;
     Ok((resolve, world))
+}
+
+/// Where a mistake is, and what it is, out of the reader's own picture of it: the reason, ` --> FILE:LINE:COLUMN`, the line itself.
+fn place_and_reason(rendered: &str) -> (Option<String>, String) {
+    let place =
+        rendered.lines().find_map(|line| line.trim_start().strip_prefix("--> ")).map(|place| place.trim().to_owned());
+    let is_picture = |line: &&str| !line.trim_start().starts_with("-->") && !line.contains(" |");
+    let reason: Vec<_> = rendered.lines().filter(is_picture).map(str::trim).filter(|line| !line.is_empty()).collect();
+    (place, reason.join("; "))
 }
 
 /// The comments on every exported function, by the interface's full name and the function's own.
@@ -63,7 +83,9 @@ pub(super) fn docs(resolve: &Resolve, world: WorldId) -> BTreeMap<(Option<String
                     WorldKey::Name(name) => name.clone(),
                     WorldKey::Interface(id) => resolve.id_of(*id).unwrap_or_default(),
                 };
-                for function in resolve.interfaces.get(*id).into_iter().flat_map(|interface| interface.functions.values()) {
+                for function in
+                    resolve.interfaces.get(*id).into_iter().flat_map(|interface| interface.functions.values())
+                {
                     found.insert((Some(name.clone()), function.name.clone()), of(resolve, function));
                 }
             }
@@ -136,12 +158,19 @@ impl<'a> Walk<'a> {
         let depth = depth + 1;
         self.say(path, &definition.docs);
         match &definition.kind {
-            TypeDefKind::Enum(kind) => kind.cases.iter().for_each(|case| self.part(path, &case.name, &case.docs, None, depth)),
-            TypeDefKind::Flags(kind) => kind.flags.iter().for_each(|flag| self.part(path, &flag.name, &flag.docs, None, depth)),
+            TypeDefKind::Enum(kind) => {
+                kind.cases.iter().for_each(|case| self.part(path, &case.name, &case.docs, None, depth))
+            }
+            TypeDefKind::Flags(kind) => {
+                kind.flags.iter().for_each(|flag| self.part(path, &flag.name, &flag.docs, None, depth))
+            }
             TypeDefKind::List(item) => self.below(item, &format!("{path}[]"), depth),
             TypeDefKind::Option(inner) | TypeDefKind::Type(inner) => self.below(inner, path, depth),
             TypeDefKind::Record(record) => {
-                record.fields.iter().for_each(|field| self.part(path, &field.name, &field.docs, Some(&field.ty), depth));
+                record
+                    .fields
+                    .iter()
+                    .for_each(|field| self.part(path, &field.name, &field.docs, Some(&field.ty), depth));
             }
             TypeDefKind::Result(result) => {
                 result.ok.iter().for_each(|kind| self.below(kind, &step(path, "ok"), depth));
@@ -157,10 +186,6 @@ impl<'a> Walk<'a> {
             _ => {}
         }
     }
-}
-
-fn step(path: &str, name: &str) -> String {
-    if path.is_empty() || path == "!" { format!("{path}{name}") } else { format!("{path}.{name}") }
 }
 
 /// A comment as one text: lines of a paragraph joined, paragraphs apart.

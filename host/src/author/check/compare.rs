@@ -104,7 +104,9 @@ impl Changes {
         match (old, new) {
             (None, None) => {}
             (Some(old), Some(new)) => self.kind(old, new, place, side),
-            (None, Some(new)) => self.add(place, side == Side::Argument, format!("it is {} now, and was nothing", wit(new))),
+            (None, Some(new)) => {
+                self.add(place, side == Side::Argument, format!("it is {} now, and was nothing", wit(new)))
+            }
             (Some(old), None) => self.add(place, true, format!("it was {}, and is nothing now", wit(old))),
         }
     }

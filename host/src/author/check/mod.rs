@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::Granted;
 use crate::Package;
+use crate::catalog::declared::describe;
 
 /// How much a finding matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -49,7 +50,7 @@ impl Finding {
 /// Errors come first.
 pub(crate) fn check(package: &Package, services: Option<&str>, before: Option<&Package>) -> Vec<Finding> {
     let manifest = &package.manifest;
-    let description = match hotcell_sandbox::describe(&package.bytes, &manifest.inert_imports) {
+    let description = match describe(package) {
         Ok(description) => description,
         // Nothing else can be known of it.
         Err(refusal) => return vec![Finding::refused("component", refusal)],
@@ -63,7 +64,7 @@ pub(crate) fn check(package: &Package, services: Option<&str>, before: Option<&P
     found.extend(rules::words(manifest, &description));
     found.extend(rules::size(&package.bytes));
     if let Some(before) = before {
-        match hotcell_sandbox::describe(&before.bytes, &before.manifest.inert_imports) {
+        match describe(before) {
             Ok(old) => found.extend(since(before, &old, package, &description)),
             Err(refusal) => found.push(Finding::refused("earlier-component", refusal)),
         }
@@ -90,11 +91,20 @@ fn since(before: &Package, old: &Description, now: &Package, new: &Description) 
     let announced = is_announced(earlier, later);
     for change in compare::changes(old, new) {
         let (weight, rule, repair) = match (change.breaks, announced) {
-            (true, false) => (Weight::Error, "breaking", "keep what was there; or announce it by a version that breaks (1.2.3 to 2.0.0, 0.1.2 to 0.2.0)"),
+            (true, false) => (
+                Weight::Error,
+                "breaking",
+                "keep what was there; or announce it by a version that breaks (1.2.3 to 2.0.0, 0.1.2 to 0.2.0)",
+            ),
             (true, true) => (Weight::Warning, "breaking", "the new version announces it; tell those who call it"),
             (false, _) => (Weight::Warning, "callers", "tell those who call it"),
         };
-        found.push(Finding::new(weight, rule, format!("{} (since {})", change.what_and_where(), visible(earlier)), repair));
+        found.push(Finding::new(
+            weight,
+            rule,
+            format!("{} (since {})", change.what_and_where(), visible(earlier)),
+            repair,
+        ));
     }
     let granted = |package: &Package| Granted::all_of(&package.manifest, package.digest, jiff::Timestamp::UNIX_EPOCH);
     for more in granted(now).beyond(&granted(before)) {

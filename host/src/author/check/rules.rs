@@ -29,9 +29,7 @@ pub(super) fn services(manifest: &Manifest, text: Option<&str>) -> Vec<Finding> 
         Err(refusal) => return vec![Finding::refused("service-toml", refusal)],
     };
     for (action, ask) in &manifest.actions {
-        if let Err(refusal) =
-            crate::call::grant(&manifest.name, Digest::of(b""), action, &ask.services, &ask.public)
-        {
+        if let Err(refusal) = crate::call::grant(&manifest.name, Digest::of(b""), action, &ask.services, &ask.public) {
             found.push(Finding::refused("public-rule", refusal));
         }
         for (service, scopes) in &ask.services {
@@ -39,7 +37,10 @@ pub(super) fn services(manifest: &Manifest, text: Option<&str>) -> Vec<Finding> 
                 found.push(Finding::new(
                     Weight::Warning,
                     "service",
-                    format!("{action} asks for the service `{}`, which neither service.toml nor a preset describes", visible(service)),
+                    format!(
+                        "{action} asks for the service `{}`, which neither service.toml nor a preset describes",
+                        visible(service)
+                    ),
                     "describe it in service.toml, for whoever operates it: [service.NAME] with origins and scopes",
                 ));
                 continue;
@@ -49,7 +50,10 @@ pub(super) fn services(manifest: &Manifest, text: Option<&str>) -> Vec<Finding> 
                 found.push(Finding::new(
                     Weight::Error,
                     "scope",
-                    format!("{action} asks for the scope `{}` of {service}, which has none of this name", visible(scope)),
+                    format!(
+                        "{action} asks for the scope `{}` of {service}, which has none of this name",
+                        visible(scope)
+                    ),
                     format!("its scopes are: {}", has.join(", ")),
                 ));
             }
@@ -157,7 +161,9 @@ fn long_names(fields: &[Field]) -> Vec<String> {
                 Type::Record(inner) => fields.extend(inner),
                 Type::Tuple(inner) => kinds.extend(inner),
                 Type::Variant(cases) => {
-                    found.extend(cases.iter().filter(|case| case.name.len() > PARAMETER_NAME).map(|case| case.name.clone()));
+                    found.extend(
+                        cases.iter().filter(|case| case.name.len() > PARAMETER_NAME).map(|case| case.name.clone()),
+                    );
                     kinds.extend(cases.iter().filter_map(|case| case.kind.as_ref()));
                 }
                 Type::Result { ok, err } => kinds.extend(ok.iter().chain(err).map(|inner| &**inner)),
@@ -178,4 +184,96 @@ pub(super) fn size(bytes: &[u8]) -> Option<Finding> {
             "leave out what the tool does not use; 64 MiB is the most",
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use hotcell_protocol::Action;
+    use hotcell_protocol::Case;
+
+    use super::*;
+
+    fn manifest(more: &str) -> Manifest {
+        Manifest::parse(&format!("name = \"a\"\nversion = \"1\"\n{more}"), "t").unwrap()
+    }
+
+    fn tool(imports: &[&str], actions: Vec<Action>) -> Description {
+        Description { imports: imports.iter().map(|import| (*import).to_owned()).collect(), actions }
+    }
+
+    fn action(name: &str, parameters: Vec<Field>) -> Action {
+        Action { name: name.into(), interface: None, function: name.into(), parameters, result: None }
+    }
+
+    fn lines(found: impl IntoIterator<Item = Finding>) -> Vec<String> {
+        let line = |finding: Finding| {
+            assert!(!finding.repair.is_empty(), "{finding:?}");
+            format!("{:?} {}: {}", finding.weight, finding.rule, finding.what)
+        };
+        found.into_iter().map(line).collect()
+    }
+
+    #[test]
+    fn services_and_scopes_are_looked_up_in_the_projects_own_file_and_in_the_presets() {
+        let own =
+            "[service.mine]\norigins = [\"https://api.example.com\"]\n[service.mine.scopes]\nread = [\"GET /a\"]\n";
+        let asks = manifest(
+            "[actions.go]\nservices = { mine = [\"read\", \"write\"], github = [\"issues:read\", \"nothing\"], other = [] }\n\
+             public = [\"GET http://example.com/\"]\n",
+        );
+        let found = lines(services(&asks, Some(own)));
+        assert_eq!(found.len(), 4, "{found:?}");
+        assert!(found[0].starts_with("Error public-rule: "), "{found:?}");
+        assert_eq!(found[1], "Error scope: go asks for the scope `nothing` of github, which has none of this name");
+        assert_eq!(found[2], "Error scope: go asks for the scope `write` of mine, which has none of this name");
+        assert!(found[3].starts_with("Warning service: go asks for the service `other`"), "{found:?}");
+        let redefined =
+            "[service.github]\norigins = [\"https://api.example.com\"]\nscopes = { nothing = [\"GET /a\"] }\n";
+        let asks = manifest("[actions.go]\nservices = { github = [\"nothing\"] }\n");
+        assert!(services(&asks, Some(redefined)).is_empty(), "the project's own file goes before the preset");
+        let broken = lines(services(&asks, Some("[service.github]\norigin = 1\n")));
+        assert!(broken.len() == 1 && broken[0].starts_with("Error service-toml: service.toml, line 2"), "{broken:?}");
+    }
+
+    #[test]
+    fn what_is_imported_and_what_is_asked_for_belong_together() {
+        let asks = "[actions.go]\nservices = { s = [] }\n";
+        for (manifest_text, imported, expected) in [
+            ("", &["hotcell:tool/http@0.1.0"][..], Some("asks-nothing")),
+            ("", &["wasi:http/outgoing-handler@0.2.3"], Some("asks-nothing")),
+            ("", &["hotcell:tool/log@0.1.0"], None),
+            (asks, &["hotcell:tool/http@0.1.0"], None),
+            (asks, &["hotcell:tool/log@0.1.0"], Some("asks-too-much")),
+            ("inert_imports = [\"wasi:sockets\"]\n", &[], Some("inert-imports")),
+            ("inert_imports = [\"wasi:sockets\"]\n", &["wasi:sockets/tcp@0.2.0"], None),
+        ] {
+            let found = imports(&manifest(manifest_text), &tool(imported, vec![]));
+            assert_eq!(found.first().map(|finding| finding.rule), expected, "{manifest_text} {imported:?}");
+            assert!(found.len() < 2);
+        }
+    }
+
+    #[test]
+    fn actions_without_words_and_names_that_clients_refuse_are_found() {
+        let long = "p".repeat(65);
+        let deep = Type::List(Box::new(Type::Variant(vec![Case {
+            name: "c".into(),
+            kind: Some(Type::Record(vec![Field { name: long.clone(), kind: Type::U8 }])),
+        }])));
+        let parameters = vec![Field { name: "p".into(), kind: deep }];
+        let description = tool(&[], vec![action("go", parameters), action(&"l".repeat(70), vec![])]);
+        let said = "description = \"x\"\n[actions.go]\ndescription = \"y\"\n";
+        let found = words(&manifest(said), &description);
+        let rules: Vec<_> = found.iter().map(|finding| finding.rule).collect();
+        assert_eq!(rules, ["name", "description", "name"], "{found:?}");
+        assert!(found[0].what.contains(&long) && found[2].what.contains("they see it as a_l"), "{found:?}");
+        let bare = words(&manifest(""), &tool(&[], vec![action("go", vec![])]));
+        assert_eq!(lines(bare).len(), 2, "neither the tool nor the action is described");
+    }
+
+    #[test]
+    fn only_what_is_large_is_called_large() {
+        assert!(size(&[]).is_none() && size(&vec![0; LARGE_BYTES]).is_none());
+        assert_eq!(size(&vec![0; LARGE_BYTES + 1]).unwrap().rule, "size");
+    }
 }

@@ -27,13 +27,13 @@ pub enum Kind {
 /// Paths in the project, each with its text.
 pub(super) type Files = Vec<(&'static str, &'static str)>;
 
-/// The files of a template; `None` for a language that has none.
-pub(super) fn files(lang: Lang, kind: Kind) -> Option<Files> {
+/// The files of a template.
+pub(super) fn files(lang: Lang, kind: Kind) -> Files {
     match lang {
-        Lang::C => Some(c::files(kind)),
-        Lang::Rust => Some(rust::files(kind)),
-        Lang::Js => Some(js::files(kind)),
-        Lang::Python => Some(python::files(kind)),
+        Lang::C => c::files(kind),
+        Lang::Js => js::files(kind),
+        Lang::Python => python::files(kind),
+        Lang::Rust => rust::files(kind),
     }
 }
 
@@ -59,7 +59,7 @@ mod tests {
     fn every_template_is_whole_and_its_manifest_can_be_read() {
         for lang in [Lang::C, Lang::Js, Lang::Python, Lang::Rust] {
             for kind in [Kind::Api, Kind::Blank] {
-                let Some(files) = files(lang, kind) else { continue };
+                let files = files(lang, kind);
                 let find = |path: &str| files.iter().find(|(of, _)| *of == path).map(|(_, text)| *text);
                 let manifest = with_name(find("hotcell.toml").unwrap(), "my-tool");
                 let (manifest, build) = project::read(&manifest).unwrap();

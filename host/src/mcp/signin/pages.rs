@@ -114,6 +114,7 @@ pub(super) mod tests {
             digest: Digest::of(b"tool"),
             granted_at: jiff::Timestamp::UNIX_EPOCH,
             inert_imports: Vec::new(),
+            declared: None,
             imports: [].into(),
             actions: BTreeMap::new(),
         };

@@ -119,7 +119,16 @@ pub fn before_threads() -> Walls {
     walls.extend(own_network().ok().map(|()| Wall::Network));
     walls.extend(no_privileges().ok().map(|()| Wall::Privileges));
     walls.extend(limit().ok().map(|()| Wall::Limits));
+    end_with_broker();
     walls
+}
+
+/// This process ends with the thread that started it, whatever a guest that took it over does: the signal cannot be caught, and
+/// the call that would take this back is not among those allowed. After the namespaces, because the system forgets it where
+/// privileges are gained (PR_SET_PDEATHSIG(2const)). A broker that is gone before has closed the socket. Where it cannot be had, a
+/// worker that is not taken over ends all the same: with its socket.
+fn end_with_broker() {
+    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL)).ok();
 }
 
 /// Where memory runs out, this process ends before the one that holds the tokens (proc_pid_oom_score_adj(5)). Where that cannot

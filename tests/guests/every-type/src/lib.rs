@@ -45,6 +45,7 @@ mod every_type {
     type Either<T, E = String> = std::result::Result<T, E>;
 
     /// All of them at once.
+    #[expect(clippy::type_complexity, reason = "types are nested here on purpose")]
     pub struct Everything {
         /// Fields of the numbers.
         pub numbers: Numbers,
@@ -160,7 +161,17 @@ mod every_type {
     }
 
     /// More than fit into the registers of a call.
-    pub fn many(a: String, b: String, c: String, d: String, e: String, f: String, g: String, h: String, i: Option<u8>) -> String {
+    pub fn many(
+        a: String,
+        b: String,
+        c: String,
+        d: String,
+        e: String,
+        f: String,
+        g: String,
+        h: String,
+        i: Option<u8>,
+    ) -> String {
         [a, b, c, d, e, f, g, h, i.map(|i| i.to_string()).unwrap_or_default()].concat()
     }
 

@@ -97,7 +97,10 @@ fn types_that_have_nothing_in_common_break_both() {
     for (one, other) in &pairs {
         for (old, new) in [(one, other), (other, one)] {
             for lines in [given(old, new), read(old, new)] {
-                assert!(lines.len() == 1 && lines[0].starts_with("! go: ") && lines[0].contains(": it was "), "{lines:?}");
+                assert!(
+                    lines.len() == 1 && lines[0].starts_with("! go: ") && lines[0].contains(": it was "),
+                    "{lines:?}"
+                );
             }
         }
     }
@@ -106,7 +109,8 @@ fn types_that_have_nothing_in_common_break_both() {
 #[test]
 fn every_change_is_named_by_its_place() {
     let old = record(&[("state", Type::Enum(words(&["open", "all"]))), ("page", option(Type::U8))]);
-    let new = record(&[("state", Type::Enum(words(&["open", "closed"]))), ("limit", Type::U8), ("more", option(Type::U8))]);
+    let new =
+        record(&[("state", Type::Enum(words(&["open", "closed"]))), ("limit", Type::U8), ("more", option(Type::U8))]);
     assert_eq!(
         given(&list(old.clone()), &list(new.clone())),
         [
