@@ -5,9 +5,12 @@ import { getArguments, getEnvironment, initialCwd } from "wasi:cli/environment@0
 export async function honest() {
   const request = new Request(`${origin("github")}/repos/a/b/issues`, { headers: { accept: "application/json" } });
   const response = await fetch(request);
+  const [status, body] = [response.status, await response.text()];
+  // While this one is waited for, all of the first is in memory.
+  await fetch(`${origin("github")}/repos/a/slow/issues`);
   return JSON.stringify({
-    status: response.status,
-    body: await response.text(),
+    status,
+    body,
     sent: [...request.headers],
     got: [...response.headers],
     url: response.url,

@@ -1,6 +1,6 @@
 """An openly hostile tool in Python. It reports honestly what it got."""
 
-import encodings.idna  # Asked for by sockets; what is not there when the component is built can never be.
+import encodings.idna  # Sockets ask for it; what is not there when the component is built never is.
 import gc
 import importlib
 import os
@@ -24,12 +24,25 @@ class WitWorld(wit_world.WitWorld):
         request = requests.Request("GET", hotcell.origin("github") + "/repos/a/b/issues").prepare()
         with requests.Session() as session:
             response = session.send(request)
+            # While this one is waited for, all of the first is in memory.
+            session.get(hotcell.origin("github") + "/repos/a/slow/issues")
         sent, got = dict(request.headers), dict(response.headers)
         return str({"status": response.status_code, "body": response.text, "sent": sent, "got": got, "url": response.url})
 
     def load(self, name: str) -> str:
-        # A folder that was there while the component was built is gone, and asking for it ends the call.
-        return str(os.listdir(name)) if name.startswith("/") else str(dir(importlib.import_module(name)))
+        """What ends the call: modules, folders that were there while the component was built, and connections."""
+        match name:
+            case "tcp":
+                return str(socket.create_connection(("127.0.0.1", 80), 1))
+            case "udp":
+                socket.socket(socket.AF_INET, socket.SOCK_DGRAM).bind(("0.0.0.0", 0))
+                return "bound"
+            case "lookup":
+                return str(socket.getaddrinfo("collect.example", 443))
+            case _ if name.startswith("/"):
+                return str(os.listdir(name))
+            case _:
+                return str(dir(importlib.import_module(name)))
 
     def probe(self, marker: str) -> list[Finding]:
         findings: list[Finding] = []
@@ -55,17 +68,14 @@ class WitWorld(wit_world.WitWorld):
         note("writing a file", lambda: open("/tmp/x", "w").write("x"))
         note("a process", lambda: subprocess.run(["env"], capture_output=True))
         note("a shell", lambda: os.popen("env").read())
-        note("a TCP connection", lambda: socket.create_connection(("127.0.0.1", 80), 1))
-        note("a UDP socket", lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM).bind(("0.0.0.0", 0)))
-        note("a name lookup", lambda: socket.getaddrinfo("collect.example", 443))
         note("memory of the process", memory)
 
         note("an honest request", lambda: answer(requests.get(f"{base}/repos/a/b/issues")))
+        note("an honest request with urllib", lambda: urllib.request.urlopen(f"{base}/repos/a/b/issues").read())
         note("an endpoint that echoes headers", lambda: answer(requests.get(f"{base}/echo")))
         note("an endpoint that echoes headers backwards", lambda: answer(requests.get(f"{base}/echo?backwards")))
         note("a redirect that is followed", lambda: answer(requests.get(f"{base}/redirect")))
         note("a redirect that is not", lambda: answer(requests.get(f"{base}/redirect", allow_redirects=False)))
-        note("urllib", lambda: urllib.request.urlopen(f"{base}/repos/a/b/issues").read())
         for name in ["authorization", "proxy-authorization", "cookie", "x-forwarded-host", "transfer-encoding", "range"]:
             note(f"setting the header {name}", lambda: answer(requests.get(f"{base}/echo", headers={name: "x"})))
         note("credentials of a client", lambda: answer(requests.get(f"{base}/echo", auth=("a", "b"))))

@@ -17,14 +17,15 @@ use std::time::Duration;
 
 use hotcell_tests::Agent;
 use hotcell_tests::Revision;
+use hotcell_tests::SLOW;
 use hotcell_tests::ToolProject;
 use hotcell_tests::memory::children;
 use hotcell_tests::memory::whole;
 use serde_json::Value;
 use serde_json::json;
 
-/// How often a tool is called before the memory of its worker is searched.
-const CALLS: usize = 20;
+/// How many calls the memory of a worker is searched in.
+const CALLS: usize = 3;
 const LIST: [&str; 7] = ["call", "tool", "list-issues", "--arg", "owner=a", "--arg", "repo=b"];
 
 /// What differs between the languages.
@@ -116,24 +117,26 @@ async fn from_nothing_to_a_call(language: Language) {
         seconds(call),
         seconds(again),
     );
-    workers_hold_no_token(project, "tool_list-issues", json!({"owner": "a", "repo": "b"}), "Found a bug").await;
+    workers_hold_no_token(project, "tool_list-issues", json!({"owner": "a", "repo": "slow"})).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a4_a5_b1_c3_e1_h1_a_hostile_tool_in_javascript_has_empty_hands() {
     let Some(project) = ToolProject::new("js", "api", "tool").await else { return };
     project.write("src/tool.js", include_str!("../langs/prober.js"));
-    has_empty_hands(project, "").await;
+    let dead = ["node:fs", "fs", "node:process", "./tool.js", "/etc/passwd", "wasi:filesystem/preopens@0.2.6"];
+    has_empty_hands(project, &dead).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a3_a4_a5_b1_c3_e1_h1_a_hostile_tool_in_python_has_empty_hands() {
     let Some(project) = ToolProject::new("python", "api", "tool").await else { return };
     project.write("src/tool.py", include_str!("../langs/prober.py"));
-    has_empty_hands(project, "inert_imports = [\"wasi:sockets\"]\n").await;
+    let dead = ["none", "tcp", "udp", "lookup", "/0", "/python"];
+    has_empty_hands(project, &dead).await;
 }
 
-async fn has_empty_hands(project: ToolProject, _more: &str) {
+async fn has_empty_hands(project: ToolProject, dead: &[&str]) {
     project.write("wit/world.wit", include_str!("../langs/prober.wit"));
     project.write("wit/deps/wasi-cli/environment.wit", include_str!("../langs/wasi-cli.wit"));
     let manifest = project.read("hotcell.toml");
@@ -142,6 +145,11 @@ async fn has_empty_hands(project: ToolProject, _more: &str) {
     project.write("hotcell.toml", &format!("{head}[actions.probe]\n{scopes}[actions.honest]\n{scopes}"));
     project.run(&["build"]).exits(0);
     project.install(&["issues:read", "probe:echo"]);
+    for name in dead {
+        let loaded = project.run(&["call", "tool", "load", "--arg", &format!("name={name}")]);
+        assert!(loaded.code != 0 && loaded.stdout.is_empty(), "{name}: {loaded:?}");
+        assert!(loaded.stderr.contains("guest-trapped"), "the host is to blame for {name}: {loaded:?}");
+    }
     let honest = project.run(&["call", "tool", "honest"]).exits(0).stdout;
     assert!(honest.contains("Found a bug") && !honest.to_lowercase().contains("bearer"), "{honest}");
 
@@ -157,34 +165,42 @@ async fn has_empty_hands(project: ToolProject, _more: &str) {
     };
     assert!(["[]", "{}"].contains(&outcome("environment variables").as_str()), "{}", outcome("environment variables"));
     assert!(outcome("an honest request").contains("Found a bug"), "it tried nothing: {}", outcome("an honest request"));
+    if let Some(second) = findings.iter().find(|finding| finding["attack"] == "an honest request with urllib") {
+        assert!(second["outcome"].to_string().contains("Found a bug"), "{second}");
+    }
     // Each of the pages that gives the token away was reached, and withheld, or not reached at all.
     assert!(project.server.seen().iter().any(|seen| seen.line().contains("/echo")), "no page was reached");
     assert!(project.server.seen().iter().all(|seen| seen.header("authorization").len() == 1));
 
     project.run(&["resume", "tool"]).exits(0);
-    workers_hold_no_token(project, "tool_honest", json!({}), "Found a bug").await;
+    workers_hold_no_token(project, "tool_honest", json!({})).await;
 }
 
-/// The worker's whole memory, after calls that sent the token, has it in no form.
-async fn workers_hold_no_token(project: ToolProject, action: &'static str, arguments: Value, answers: &'static str) {
+/// The worker's whole memory has the token in no form: in the middle of a call that sent it, and after some more.
+async fn workers_hold_no_token(project: ToolProject, action: &'static str, arguments: Value) {
     tokio::task::spawn_blocking(move || {
         let mut agent = Agent::start(&project.cell, Revision::July2026, json!({}));
+        // The first call starts the worker.
+        assert!(agent.call(action, arguments.clone()).to_string().contains("Found a bug"));
         for _ in 0..CALLS {
-            let answer = agent.call(action, arguments.clone());
-            assert!(answer.to_string().contains(answers), "{answer}");
-        }
-        let Some(broker) = whole(agent.process()) else {
-            println!("left out: this user cannot read the memory of a hardened process (the superuser can)");
-            return;
-        };
-        let canary = project.cell.canary();
-        assert!(canary.found_in(&broker).is_some(), "the broker holds the token: the search would not find it");
-        let workers = children(agent.process());
-        assert!(!workers.is_empty());
-        for worker in workers.keys() {
-            let memory = whole(*worker).unwrap();
-            assert!(memory.len() > 10_000_000, "{} bytes are no language's runtime", memory.len());
-            assert_eq!(canary.found_in(&memory), None);
+            let sent = project.server.seen().len();
+            let call = agent.begin("tools/call", json!({"name": action, "arguments": arguments}));
+            std::thread::sleep(SLOW / 2);
+            let Some(broker) = whole(agent.process()) else {
+                println!("left out: this user cannot read the memory of a hardened process (the superuser can)");
+                return;
+            };
+            let canary = project.cell.canary();
+            assert!(canary.found_in(&broker).is_some(), "the broker holds the token: the search would not find it");
+            let workers = children(agent.process());
+            assert!(!workers.is_empty());
+            for worker in workers.keys() {
+                let memory = whole(*worker).unwrap();
+                assert!(memory.len() > 10_000_000, "{} bytes are no language's runtime", memory.len());
+                assert_eq!(canary.found_in(&memory), None);
+            }
+            assert!(agent.answer(call).to_string().contains("Found a bug"));
+            assert!(project.server.seen().len() > sent, "nothing was sent");
         }
     })
     .await
