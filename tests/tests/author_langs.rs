@@ -80,6 +80,8 @@ async fn from_nothing_to_a_call(language: Language) {
     let (built, second) = project.timed(&["build"]);
     assert!(!built.exits(0).stderr.contains("(once)"), "it was brought again");
     checks_types(&project, &language);
+    project.run(&["test", "--no-build"]).exits(0);
+    project.run(&["check"]).exits(0);
     let bytes = std::fs::metadata(project.folder().join("dist/tool.wasm")).unwrap().len();
     let (installed, install) = project.timed(&["install", "--yes", "dist/tool.wasm"]);
     installed.exits(0);
@@ -207,6 +209,37 @@ async fn workers_hold_no_token(project: ToolProject, action: &'static str, argum
     .unwrap();
 }
 
+/// componentize-py's own event loop over `wasi:http`, and nothing of Hotcell's in the tool: as it was written for another host.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_in_python_for_wasi_http_runs_as_it_is_and_without_the_manifests_word_not_at_all() {
+    let Some(project) = ToolProject::new("python", "blank", "tool").await else { return };
+    project.write("src/tool.py", include_str!("../langs/wasi/tool.py"));
+    project.write("wit/world.wit", include_str!("../langs/wasi/world.wit"));
+    project.write("wit/deps/io/io.wit", include_str!("../langs/wasi/io.wit"));
+    project.write("wit/deps/clocks/clocks.wit", include_str!("../langs/wasi/clocks.wit"));
+    project.write("wit/deps/http/http.wit", include_str!("../../host/sandbox/wit/deps/http.wit"));
+    let asks = "[actions.titles]\nservices = { github = [\"issues:read\"] }\n";
+    let manifest = format!("{}\n{asks}", project.read("hotcell.toml"));
+    project.write("hotcell.toml", &manifest);
+    let refused = project.run(&["build"]);
+    assert!(refused.code != 0 && refused.stderr.contains("imports = [\"wasi:http\"]"), "{}", refused.stderr);
+    project.write("hotcell.toml", &manifest.replacen("[build]", "imports = [\"wasi:http\"]\n[build]", 1));
+    project.run(&["build"]).exits(0);
+    project.install(&["issues:read"]);
+    let call = |path: &str| {
+        let url = format!("url={}{path}", project.server.origin());
+        project.run(&["call", "tool", "titles", "--arg", &url])
+    };
+    assert_eq!(call("/repos/a/b/issues").exits(0).json(), json!(["Found a bug"]));
+    assert!(call("/repos/a/missing/issues").exits(1).stderr.contains("404"));
+    call("/echo").exits(1);
+    let seen = project.server.seen();
+    assert_eq!(seen.len(), 2, "what was not granted was sent");
+    assert!(
+        seen.iter().all(|seen| seen.header("authorization").len() == 1 && seen.header("user-agent") != ["another/1.0"])
+    );
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mistake_in_javascript_or_python_is_shown_with_the_authors_own_line() {
     for language in [JAVASCRIPT, PYTHON] {
@@ -216,6 +249,7 @@ async fn a_mistake_in_javascript_or_python_is_shown_with_the_authors_own_line() 
         let called = project.run(&["call", "tool", "hello", "--arg", "name=Ada"]).exits(0).says("greeting Ada");
         assert_eq!(called.json(), "Hello, Ada!");
         checks_types(&project, &language);
+        project.run(&["test", "--no-build"]).exits(0);
         let whole = project.read(language.source);
         for (mistake, shown) in language.mistakes {
             project.write(language.source, mistake);
