@@ -139,7 +139,7 @@ async fn bodies_headers_and_answers_arrive_as_they_were_sent() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn b1_b3_b5_b8_b11_b12_b17_b18_what_is_not_a_programs_to_say_is_not_sent() {
+async fn b1_b3_b5_b8_b11_b12_b18_b23_what_is_not_a_programs_to_say_is_not_sent() {
     let cell = Cell::new("up_");
     let upstream = Upstream::start(|_| Raw::ok("fine")).await;
     let hotcell = open(&cell, &upstream);
@@ -238,6 +238,44 @@ async fn b22_requests_that_are_dropped_are_given_up_and_use_up_what_a_call_has()
     assert_eq!(hotcell.returns("elsewhere", "forget", forget(10, true)).await, "200");
     assert_eq!(hotcell.returns("elsewhere", "forget", forget(100, true)).await, "ConnectionLimitReached");
     assert_eq!(hotcell.returns("elsewhere", "forget", forget(1, true)).await, "200");
+}
+
+/// Beside the tokens and in a worker: what a program leaves under way ends with its call, and is on record. The worker lives on.
+async fn leaves_requests_under_way(isolation: Isolation) {
+    let cell = Cell::new("up_").isolated(isolation);
+    let upstream = Upstream::start(|_| {
+        std::thread::sleep(Duration::from_secs(1));
+        Raw::ok("fine")
+    })
+    .await;
+    let hotcell = open(&cell, &upstream);
+    let arguments = json!({"authority": authority(&upstream), "path": "/api/x", "count": 5});
+    let mut workers = Vec::new();
+    for _ in 0..3 {
+        let called = hotcell.call("elsewhere", "leave", arguments.clone()).await.unwrap();
+        assert_eq!(called.outcome.verdict, Verdict::Returned(Value::Null));
+        assert!(called.outcome.cost.wall < Duration::from_millis(900), "{:?}", called.outcome.cost.wall);
+        assert_eq!(called.requests.len(), 5, "{:?}", called.requests);
+        assert!(called.requests.iter().all(|request| request.given_up && request.status.is_none()));
+        workers.push(hotcell.host.workers());
+    }
+    assert!(workers.iter().all(|alive| *alive == workers[0]), "a worker was ended: {workers:?}");
+    // A call that is dropped in the middle, by whoever made it.
+    let call = hotcell.call("elsewhere", "leave", arguments.clone());
+    assert!(tokio::time::timeout(Duration::from_millis(50), call).await.is_err());
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    hotcell.call("elsewhere", "leave", arguments).await.unwrap();
+    assert_eq!(hotcell.host.workers(), workers[0]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 24)]
+async fn b22_what_is_left_under_way_ends_with_the_call_and_is_on_record() {
+    leaves_requests_under_way(Isolation::default()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 24)]
+async fn b22_what_is_left_under_way_in_this_process_ends_with_the_call_too() {
+    leaves_requests_under_way(Isolation::None).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 16)]

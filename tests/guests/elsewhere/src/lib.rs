@@ -75,6 +75,13 @@ impl Guest for Program {
         }
     }
 
+    fn leave(authority: String, path: String, count: u32) {
+        let request = Request { path: Some(path), ..to(authority) };
+        let started: Vec<_> = (0..count).map(|_| start(&request)).collect();
+        wasip2::clocks::monotonic_clock::subscribe_duration(100_000_000).block();
+        std::mem::forget(started);
+    }
+
     fn hoard(what: String, authority: String, count: u32) -> String {
         let request = || to(authority.clone());
         match what.as_str() {
