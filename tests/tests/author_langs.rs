@@ -319,5 +319,10 @@ fn every_snippet_of_the_languages_pages_is_that_of_the_templates() {
             assert!(texts.iter().any(named), "a block of {folder} is in no template:\n{text}");
         }
         assert!(blocks >= 3, "{folder}: {blocks}");
+        // The commands are those that `from_nothing_to_a_call` runs.
+        let commands = format!("hotcell new issues --lang {folder}\ncd issues\nhotcell build\nhotcell test\n");
+        let call =
+            "hotcell install dist/issues.wasm\nhotcell call issues list-issues --arg owner=rust-lang --arg repo=rust\n";
+        assert!(page.contains(&commands) && page.contains(call), "{folder}");
     }
 }
