@@ -5,9 +5,12 @@ import { getArguments, getEnvironment, initialCwd } from "wasi:cli/environment@0
 export async function honest() {
   const request = new Request(`${origin("github")}/repos/a/b/issues`, { headers: { accept: "application/json" } });
   const response = await fetch(request);
+  const [status, body] = [response.status, await response.text()];
+  // While this one is waited for, all of the first is in memory.
+  await fetch(`${origin("github")}/repos/a/slow/issues`);
   return JSON.stringify({
-    status: response.status,
-    body: await response.text(),
+    status,
+    body,
     sent: [...request.headers],
     got: [...response.headers],
     url: response.url,
@@ -18,6 +21,7 @@ export async function probe(marker) {
   const findings = [];
   const token = new RegExp(`${marker.replace(/[^a-z0-9_]/gi, "\\$&")}[A-Za-z0-9_.-]{16}`);
   const note = async (attack, attempt) => {
+    console.log(attack);
     let outcome;
     try {
       outcome = text(await attempt());
@@ -36,9 +40,6 @@ export async function probe(marker) {
   for (const name of ["process", "require", "Deno", "Bun", "WebAssembly", "SharedArrayBuffer", "Atomics", "XMLHttpRequest", "WebSocket", "localStorage", "caches", "navigator"]) {
     await note(`global ${name}`, () => everything(globalThis[name]));
   }
-  for (const name of ["node:fs", "fs", "node:process", "node:net", "/etc/passwd", "./tool.js", "wasi:filesystem/preopens@0.2.6", "wasi:sockets/tcp@0.2.6"]) {
-    await note(`import of ${name}`, () => import(name));
-  }
   await note("making code", () => new Function("return globalThis.process")());
 
   await note("an honest request", () => answer(fetch(`${base}/repos/a/b/issues`)));
@@ -46,6 +47,8 @@ export async function probe(marker) {
   await fetch(request);
   await note("the request's headers, read back", () => [...request.headers]);
   await note("the request, copied and read back", () => [...request.clone().headers]);
+  await note("an endpoint that echoes headers", () => answer(fetch(`${base}/echo`)));
+  await note("an endpoint that echoes headers backwards", () => answer(fetch(`${base}/echo?backwards`)));
   await note("a redirect that is followed", () => answer(fetch(`${base}/redirect`)));
   await note("a redirect that is not", () => answer(fetch(`${base}/redirect`, { redirect: "manual" })));
   await note("cookies and credentials", () => answer(fetch(`${base}/repos/a/b/issues`, { credentials: "include" })));
@@ -59,10 +62,13 @@ export async function probe(marker) {
   await note("the other way out, with a header of its own", () =>
     send({ method: "get", url: `${base}/repos/a/b/issues`, headers: [{ name: "authorization", value: "x" }] }));
   await note("a service that was not granted", () => origin("vault"));
-  await note("an endpoint that echoes headers", () => answer(fetch(`${base}/echo`)));
   await note("the same by the other way out", () => send({ method: "get", url: `${base}/echo`, headers: [] }));
-  await note("an endpoint that echoes headers backwards", () => answer(fetch(`${base}/echo?backwards`)));
   return findings;
+}
+
+/** A module that is loaded while the tool runs. The engine ends the call where there is none. */
+export async function load(name) {
+  return text(Object.keys(await import(name)));
 }
 
 /** All of a response that a tool can see. */

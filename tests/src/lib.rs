@@ -42,6 +42,7 @@ pub use run::Lines;
 pub use scene::Scene;
 pub use scene::asks;
 pub use scene::is;
+pub use tool_project::SLOW;
 pub use tool_project::ToolProject;
 pub use upstream::Raw;
 pub use upstream::Seen;

@@ -14,11 +14,15 @@ use crate::upstream::Raw;
 use crate::upstream::Seen;
 use crate::upstream::Upstream;
 
+/// How long the server takes for issues of a repository `slow`.
+pub const SLOW: Duration = Duration::from_secs(2);
+
 /// A project and what it stands before.
 pub struct ToolProject {
     /// The cell.
     pub cell: Cell,
-    /// The server. `/repos/{owner}/{repo}/issues` answers like GitHub; `/echo` and `/redirect` give the token away.
+    /// The server. `/repos/{owner}/{repo}/issues` answers like GitHub; `/echo` and `/redirect` give the token away, and
+    /// `/repos/{owner}/slow/issues` takes its time.
     pub server: Upstream,
     /// The tool's name, and its folder's.
     pub name: &'static str,
@@ -96,6 +100,7 @@ impl ToolProject {
             .env("npm_config_cache", self.tools.join("node-tools/cache"))
             .env("npm_config_offline", "true")
             .env("npm_config_update_notifier", "false")
+            .env("npm_config_logs_max", "0")
             .env("PIP_NO_INDEX", "1")
             .env("PIP_FIND_LINKS", self.tools.join("python-tools/files"));
     }
@@ -150,7 +155,12 @@ fn answer(seen: &Seen, token: &str) -> Vec<u8> {
     match path {
         "/echo" if seen.line().contains('?') => Raw::ok(seen.head.chars().rev().collect::<String>()),
         "/echo" => Raw::ok(&seen.head),
-        "/redirect" => Raw::answer("302 Found", &[&format!("Location: /echo?token={token}")], ""),
+        "/redirect" => Raw::answer("302 Found", &[format!("Location: /echo?token={token}").as_str()], ""),
+        // Long enough to look into a worker that waits.
+        _ if path.ends_with("/slow/issues") => {
+            std::thread::sleep(SLOW);
+            Raw::answer("200 OK", &headers, json!([issue]).to_string())
+        }
         _ if path.ends_with("/missing/issues") => Raw::answer("404 Not Found", &headers, "{}"),
         _ if seen.line().starts_with("POST") => Raw::answer("201 Created", &headers, issue.to_string()),
         _ => Raw::answer("200 OK", &headers, json!([issue]).to_string()),

@@ -17,14 +17,15 @@ use std::time::Duration;
 
 use hotcell_tests::Agent;
 use hotcell_tests::Revision;
+use hotcell_tests::SLOW;
 use hotcell_tests::ToolProject;
 use hotcell_tests::memory::children;
 use hotcell_tests::memory::whole;
 use serde_json::Value;
 use serde_json::json;
 
-/// How often a tool is called before the memory of its worker is searched.
-const CALLS: usize = 20;
+/// How many calls the memory of a worker is searched in.
+const CALLS: usize = 3;
 const LIST: [&str; 7] = ["call", "tool", "list-issues", "--arg", "owner=a", "--arg", "repo=b"];
 
 /// What differs between the languages.
@@ -79,6 +80,8 @@ async fn from_nothing_to_a_call(language: Language) {
     let (built, second) = project.timed(&["build"]);
     assert!(!built.exits(0).stderr.contains("(once)"), "it was brought again");
     checks_types(&project, &language);
+    project.run(&["test", "--no-build"]).exits(0);
+    project.run(&["check"]).exits(0);
     let bytes = std::fs::metadata(project.folder().join("dist/tool.wasm")).unwrap().len();
     let (installed, install) = project.timed(&["install", "--yes", "dist/tool.wasm"]);
     installed.exits(0);
@@ -116,24 +119,26 @@ async fn from_nothing_to_a_call(language: Language) {
         seconds(call),
         seconds(again),
     );
-    workers_hold_no_token(project, "tool_list-issues", json!({"owner": "a", "repo": "b"}), "Found a bug").await;
+    workers_hold_no_token(project, "tool_list-issues", json!({"owner": "a", "repo": "slow"})).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a4_a5_b1_c3_e1_h1_a_hostile_tool_in_javascript_has_empty_hands() {
     let Some(project) = ToolProject::new("js", "api", "tool").await else { return };
     project.write("src/tool.js", include_str!("../langs/prober.js"));
-    has_empty_hands(project, "").await;
+    let dead = ["node:fs", "fs", "node:process", "./tool.js", "/etc/passwd", "wasi:filesystem/preopens@0.2.6"];
+    has_empty_hands(project, &dead).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a3_a4_a5_b1_c3_e1_h1_a_hostile_tool_in_python_has_empty_hands() {
     let Some(project) = ToolProject::new("python", "api", "tool").await else { return };
     project.write("src/tool.py", include_str!("../langs/prober.py"));
-    has_empty_hands(project, "inert_imports = [\"wasi:sockets\"]\n").await;
+    let dead = ["none", "tcp", "udp", "lookup", "/0", "/python"];
+    has_empty_hands(project, &dead).await;
 }
 
-async fn has_empty_hands(project: ToolProject, _more: &str) {
+async fn has_empty_hands(project: ToolProject, dead: &[&str]) {
     project.write("wit/world.wit", include_str!("../langs/prober.wit"));
     project.write("wit/deps/wasi-cli/environment.wit", include_str!("../langs/wasi-cli.wit"));
     let manifest = project.read("hotcell.toml");
@@ -142,6 +147,11 @@ async fn has_empty_hands(project: ToolProject, _more: &str) {
     project.write("hotcell.toml", &format!("{head}[actions.probe]\n{scopes}[actions.honest]\n{scopes}"));
     project.run(&["build"]).exits(0);
     project.install(&["issues:read", "probe:echo"]);
+    for name in dead {
+        let loaded = project.run(&["call", "tool", "load", "--arg", &format!("name={name}")]);
+        assert!(loaded.code != 0 && loaded.stdout.is_empty(), "{name}: {loaded:?}");
+        assert!(loaded.stderr.contains("guest-trapped"), "the host is to blame for {name}: {loaded:?}");
+    }
     let honest = project.run(&["call", "tool", "honest"]).exits(0).stdout;
     assert!(honest.contains("Found a bug") && !honest.to_lowercase().contains("bearer"), "{honest}");
 
@@ -157,38 +167,77 @@ async fn has_empty_hands(project: ToolProject, _more: &str) {
     };
     assert!(["[]", "{}"].contains(&outcome("environment variables").as_str()), "{}", outcome("environment variables"));
     assert!(outcome("an honest request").contains("Found a bug"), "it tried nothing: {}", outcome("an honest request"));
+    if let Some(second) = findings.iter().find(|finding| finding["attack"] == "an honest request with urllib") {
+        assert!(second["outcome"].to_string().contains("Found a bug"), "{second}");
+    }
     // Each of the pages that gives the token away was reached, and withheld, or not reached at all.
     assert!(project.server.seen().iter().any(|seen| seen.line().contains("/echo")), "no page was reached");
     assert!(project.server.seen().iter().all(|seen| seen.header("authorization").len() == 1));
 
     project.run(&["resume", "tool"]).exits(0);
-    workers_hold_no_token(project, "tool_honest", json!({}), "Found a bug").await;
+    workers_hold_no_token(project, "tool_honest", json!({})).await;
 }
 
-/// The worker's whole memory, after calls that sent the token, has it in no form.
-async fn workers_hold_no_token(project: ToolProject, action: &'static str, arguments: Value, answers: &'static str) {
+/// The worker's whole memory has the token in no form: in the middle of a call that sent it, and after some more.
+async fn workers_hold_no_token(project: ToolProject, action: &'static str, arguments: Value) {
     tokio::task::spawn_blocking(move || {
         let mut agent = Agent::start(&project.cell, Revision::July2026, json!({}));
+        // The first call starts the worker.
+        assert!(agent.call(action, arguments.clone()).to_string().contains("Found a bug"));
         for _ in 0..CALLS {
-            let answer = agent.call(action, arguments.clone());
-            assert!(answer.to_string().contains(answers), "{answer}");
-        }
-        let Some(broker) = whole(agent.process()) else {
-            println!("left out: this user cannot read the memory of a hardened process (the superuser can)");
-            return;
-        };
-        let canary = project.cell.canary();
-        assert!(canary.found_in(&broker).is_some(), "the broker holds the token: the search would not find it");
-        let workers = children(agent.process());
-        assert!(!workers.is_empty());
-        for worker in workers.keys() {
-            let memory = whole(*worker).unwrap();
-            assert!(memory.len() > 10_000_000, "{} bytes are no language's runtime", memory.len());
-            assert_eq!(canary.found_in(&memory), None);
+            let sent = project.server.seen().len();
+            let call = agent.begin("tools/call", json!({"name": action, "arguments": arguments}));
+            std::thread::sleep(SLOW / 2);
+            let Some(broker) = whole(agent.process()) else {
+                println!("left out: this user cannot read the memory of a hardened process (the superuser can)");
+                return;
+            };
+            let canary = project.cell.canary();
+            assert!(canary.found_in(&broker).is_some(), "the broker holds the token: the search would not find it");
+            let workers = children(agent.process());
+            assert!(!workers.is_empty());
+            for worker in workers.keys() {
+                let memory = whole(*worker).unwrap();
+                assert!(memory.len() > 10_000_000, "{} bytes are no language's runtime", memory.len());
+                assert_eq!(canary.found_in(&memory), None);
+            }
+            assert!(agent.answer(call).to_string().contains("Found a bug"));
+            assert!(project.server.seen().len() > sent, "nothing was sent");
         }
     })
     .await
     .unwrap();
+}
+
+/// componentize-py's own event loop over `wasi:http`, and nothing of Hotcell's in the tool: as it was written for another host.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_in_python_for_wasi_http_runs_as_it_is_and_without_the_manifests_word_not_at_all() {
+    let Some(project) = ToolProject::new("python", "blank", "tool").await else { return };
+    project.write("src/tool.py", include_str!("../langs/wasi/tool.py"));
+    project.write("wit/world.wit", include_str!("../langs/wasi/world.wit"));
+    project.write("wit/deps/io/io.wit", include_str!("../langs/wasi/io.wit"));
+    project.write("wit/deps/clocks/clocks.wit", include_str!("../langs/wasi/clocks.wit"));
+    project.write("wit/deps/http/http.wit", include_str!("../../host/sandbox/wit/deps/http.wit"));
+    let asks = "[actions.titles]\nservices = { github = [\"issues:read\"] }\n";
+    let manifest = format!("{}\n{asks}", project.read("hotcell.toml"));
+    project.write("hotcell.toml", &manifest);
+    let refused = project.run(&["build"]);
+    assert!(refused.code != 0 && refused.stderr.contains("imports = [\"wasi:http\"]"), "{}", refused.stderr);
+    project.write("hotcell.toml", &manifest.replacen("[build]", "imports = [\"wasi:http\"]\n[build]", 1));
+    project.run(&["build"]).exits(0);
+    project.install(&["issues:read"]);
+    let call = |path: &str| {
+        let url = format!("url={}{path}", project.server.origin());
+        project.run(&["call", "tool", "titles", "--arg", &url])
+    };
+    assert_eq!(call("/repos/a/b/issues").exits(0).json(), json!(["Found a bug"]));
+    assert!(call("/repos/a/missing/issues").exits(1).stderr.contains("404"));
+    call("/echo").exits(1);
+    let seen = project.server.seen();
+    assert_eq!(seen.len(), 2, "what was not granted was sent");
+    assert!(
+        seen.iter().all(|seen| seen.header("authorization").len() == 1 && seen.header("user-agent") != ["another/1.0"])
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -200,6 +249,7 @@ async fn a_mistake_in_javascript_or_python_is_shown_with_the_authors_own_line() 
         let called = project.run(&["call", "tool", "hello", "--arg", "name=Ada"]).exits(0).says("greeting Ada");
         assert_eq!(called.json(), "Hello, Ada!");
         checks_types(&project, &language);
+        project.run(&["test", "--no-build"]).exits(0);
         let whole = project.read(language.source);
         for (mistake, shown) in language.mistakes {
             project.write(language.source, mistake);
@@ -269,5 +319,10 @@ fn every_snippet_of_the_languages_pages_is_that_of_the_templates() {
             assert!(texts.iter().any(named), "a block of {folder} is in no template:\n{text}");
         }
         assert!(blocks >= 3, "{folder}: {blocks}");
+        // The commands are those that `from_nothing_to_a_call` runs.
+        let commands = format!("hotcell new issues --lang {folder}\ncd issues\nhotcell build\nhotcell test\n");
+        let call =
+            "hotcell install dist/issues.wasm\nhotcell call issues list-issues --arg owner=rust-lang --arg repo=rust\n";
+        assert!(page.contains(&commands) && page.contains(call), "{folder}");
     }
 }

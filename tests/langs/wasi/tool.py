@@ -17,6 +17,8 @@ class WitWorld(wit_world.WitWorld):
         asyncio.set_event_loop(loop)
         try:
             return [found["title"] for found in loop.run_until_complete(get(url))]
+        except Err as error:
+            raise Err(str(error.value)) from None
         finally:
             loop.close()
 
