@@ -6,16 +6,19 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
 
+use hotcell_gate::Gate;
 use hotcell_gate::Grant;
 use hotcell_gate::PublicRule;
 use hotcell_gate::RequestRecord;
 use hotcell_gate::Session;
 pub use hotcell_gate::Watcher;
+use hotcell_gate::Way;
 use hotcell_protocol::CallOutcome;
 use hotcell_protocol::CallRequest;
 use hotcell_protocol::Code;
 use hotcell_protocol::Cost;
 use hotcell_protocol::Digest;
+use hotcell_protocol::Limits;
 use hotcell_protocol::LogLine;
 use hotcell_protocol::Progress;
 use hotcell_protocol::Refusal;
@@ -23,11 +26,14 @@ use hotcell_protocol::Verdict;
 use hotcell_protocol::limits;
 use hotcell_vault::User;
 use serde::Serialize;
+use serde_json::Map;
 use serde_json::Value;
 
 use crate::Granted;
 use crate::Host;
+use crate::guests::Guests;
 use crate::random;
+use crate::ready::Ready;
 use crate::record::Line;
 
 /// A call, as an agent or a person asks for it.
@@ -111,48 +117,88 @@ async fn run(line: &mut Recorded<'_>, request: Request, watcher: Arc<dyn Watcher
     hotcell_sandbox::find_action(loaded.description(), &action)?;
     let grant = grant_of(granted, &action)?;
     let gate = host.gate(&grant)?;
-    // An agent that pastes a token into an argument would hand it to the guest (threat G13). Each hit answers a guess, so
-    // they are counted as those of a guest are (threat E12).
-    let pasted = holds_secret(&arguments, |bytes| gate.holds_secret(bytes));
-    gate.strike(&grant, &arguments_of(line.user), pasted)?;
-    if pasted {
-        return Err(secret_argument());
-    }
-    gate.strike(&grant, RESULTS, false)?;
-    // The same of what the operator set for a tool without code: it goes into the request by way of the guest.
-    let variables = loaded.variables(host, &granted.name, &action)?;
-    if holds_secret(&Value::Object(variables.clone()), |bytes| gate.holds_secret(bytes)) {
-        return Err(secret_variable(&granted.name));
-    }
-    let (action, arguments) = loaded.call(action, arguments, variables)?;
-
+    // What the operator set for a tool without code goes into the request by way of the guest.
+    let variables = loaded.variables(host.variables(&granted.name), &granted.name, &action)?;
     let mut own = host.limits();
     own.deadline = deadline.unwrap_or(own.deadline).min(own.deadline);
-    let now = Instant::now();
-    // A span that the clock cannot hold is the usual one.
-    let until = now.checked_add(own.deadline).unwrap_or(now + limits::DEADLINE);
     let still = host.shared_catalog().still(granted);
-    let session = Session::new(Arc::clone(&gate), grant.clone(), until, own.requests, watcher, still);
-    let session = Arc::new(session.of(line.user.cloned()));
-    line.session = Some(Arc::clone(&session));
-    let request = CallRequest { action, arguments, limits: own };
-    let (guests, whose) = (host.room.guests()?, line.user.map(|user| user.account()));
-    let mut outcome = tokio::select! {
-        outcome = guests.call(loaded.loaded(), request, whose, Arc::clone(&session) as _) => outcome,
-        refusal = session.stopped() => {
-            CallOutcome { verdict: Verdict::Refused(refusal), cost: Cost { wall: now.elapsed(), ..Cost::default() } }
-        }
-    };
-    // After what the executor returned was read: the scan looks at the result as the agent would see it.
-    outcome.verdict = withhold_secrets(loaded.verdict(outcome.verdict), |bytes| {
-        let found = gate.holds_secret(bytes);
-        // The verdict on the result is the same whether this strike was the last one.
-        drop(gate.strike(&grant, RESULTS, found));
-        found
-    });
-
-    let (requests, refusals) = session.finish();
+    let guests = host.room.guests()?;
+    let scene = Scene { gate, grant, loaded: &loaded, variables, guests, limits: own, user: line.user, still };
+    let session = &mut line.session;
+    let played = scene.play(action, arguments, watcher, |started| *session = Some(Arc::clone(started))).await?;
+    let Played { outcome, requests, refusals } = played;
     Ok(Called { id: line.id.clone(), outcome, requests, refusals })
+}
+
+/// All that one run of an action needs, whatever stands behind the gate.
+pub(crate) struct Scene<'a, W: Way> {
+    pub(crate) gate: Arc<Gate<W>>,
+    pub(crate) grant: Grant,
+    pub(crate) loaded: &'a Ready,
+    /// What the operator set for the action of a tool without code.
+    pub(crate) variables: Map<String, Value>,
+    pub(crate) guests: &'a Guests,
+    pub(crate) limits: Limits,
+    pub(crate) user: Option<&'a Arc<User>>,
+    /// Whether the grant is still as it was when the call began.
+    pub(crate) still: Box<dyn Fn() -> bool + Send + Sync>,
+}
+
+/// What came of it.
+pub(crate) struct Played {
+    pub(crate) outcome: CallOutcome,
+    pub(crate) requests: Vec<RequestRecord>,
+    pub(crate) refusals: Vec<Refusal>,
+}
+
+impl<W: Way> Scene<'_, W> {
+    /// Arguments, guest, result: with the looks for credentials before and after. A refusal from here means that nothing ran.
+    pub(crate) async fn play(
+        self,
+        action: String,
+        arguments: Value,
+        watcher: Arc<dyn Watcher>,
+        started: impl FnOnce(&Arc<Session<W>>),
+    ) -> Result<Played, Refusal> {
+        let Self { gate, grant, loaded, variables, guests, limits: own, user, still } = self;
+        // An agent that pastes a token into an argument would hand it to the guest (threat G13). Each hit answers a guess, so
+        // they are counted as those of a guest are (threat E12).
+        let pasted = holds_secret(&arguments, |bytes| gate.holds_secret(bytes));
+        gate.strike(&grant, &arguments_of(user), pasted)?;
+        if pasted {
+            return Err(secret_argument());
+        }
+        gate.strike(&grant, RESULTS, false)?;
+        // The same of what the operator set: no guess, so no strike.
+        if holds_secret(&Value::Object(variables.clone()), |bytes| gate.holds_secret(bytes)) {
+            return Err(secret_variable(&grant.tool));
+        }
+        let (action, arguments) = loaded.call(action, arguments, variables)?;
+
+        let now = Instant::now();
+        // A span that the clock cannot hold is the usual one.
+        let until = now.checked_add(own.deadline).unwrap_or(now + limits::DEADLINE);
+        let session = Session::new(Arc::clone(&gate), grant.clone(), until, own.requests, watcher, still);
+        let session = Arc::new(session.of(user.cloned()));
+        started(&session);
+        let request = CallRequest { action, arguments, limits: own };
+        let whose = user.map(|user| user.account());
+        let mut outcome = tokio::select! {
+            outcome = guests.call(loaded.loaded(), request, whose, Arc::clone(&session) as _) => outcome,
+            refusal = session.stopped() => {
+                CallOutcome { verdict: Verdict::Refused(refusal), cost: Cost { wall: now.elapsed(), ..Cost::default() } }
+            }
+        };
+        // After what the executor returned was read: the scan looks at the result as the agent would see it.
+        outcome.verdict = withhold_secrets(loaded.verdict(outcome.verdict), |bytes| {
+            let found = gate.holds_secret(bytes);
+            // The verdict on the result is the same whether this strike was the last one.
+            drop(gate.strike(&grant, RESULTS, found));
+            found
+        });
+        let (requests, refusals) = session.finish();
+        Ok(Played { outcome, requests, refusals })
+    }
 }
 
 /// Under which names hits in what goes in and comes out are counted, beside the services.

@@ -2,6 +2,7 @@
 //!
 //! Everything else works on [`Dir`] handles opened here, so that no name read from a file can lead out of them.
 
+mod cases;
 mod named;
 
 use std::fs::DirBuilder;
@@ -17,6 +18,10 @@ use crate::random;
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use cap_std::fs::OpenOptions;
+pub(crate) use cases::case_files;
+pub(crate) use cases::fingerprint;
+pub(crate) use cases::make_named_file;
+pub(crate) use cases::write_named_file;
 use hotcell_protocol::Code;
 use hotcell_protocol::Refusal;
 pub(crate) use named::make_folder_in;

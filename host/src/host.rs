@@ -36,6 +36,7 @@ use crate::config::Serve;
 use crate::config::Variables;
 use crate::folders;
 use crate::guests::Room;
+use crate::kept;
 use crate::keys::Keys;
 use crate::ready::Ready;
 use crate::record::Record;
@@ -70,13 +71,6 @@ struct Gates {
     open: Option<Arc<Gate>>,
 }
 
-/// The file in the state folder that holds the key of kept code. Not beside the code: who can write there has not yet the key.
-const CODE_KEY: &str = "code.key";
-
-fn code_cache(cache: &Dir, key: &[u8; 32]) -> Result<CodeCache, Refusal> {
-    Ok(CodeCache::new(folders::own_subfolder(cache, "code")?, *key))
-}
-
 /// The sub-folder of the state folder that holds the credential store.
 const AUTH: &str = "auth";
 
@@ -88,7 +82,7 @@ impl Host {
     pub fn open(places: &Places, keys: Box<dyn Keys>) -> Result<Self, Refusal> {
         let config = Config::load(&folders::own_folder(&places.config)?)?;
         let state = folders::own_folder(&places.state)?;
-        let state_key = folders::own_key(&state, CODE_KEY)?;
+        let code = kept::code(&state, &places.cache)?;
         Ok(Self {
             services: Arc::new(config.services),
             limits: config.limits,
@@ -104,7 +98,7 @@ impl Host {
             store: Mutex::default(),
             gates: Mutex::default(),
             config_path: places.config.join(crate::config::FILE),
-            code: code_cache(&folders::cache_folder(&places.cache)?, &state_key)?,
+            code,
             compiler: Compiler::default(),
             tools: Mutex::default(),
             variables: config.variables,

@@ -39,6 +39,7 @@ mod demo;
 mod folders;
 mod guests;
 mod host;
+mod kept;
 mod keys;
 mod mcp;
 mod random;

@@ -1,12 +1,13 @@
 //! A tool that can be called: its code in the place where guests run, and what it says of itself.
 
+use std::collections::BTreeMap;
+
 use hotcell_protocol::Description;
 use hotcell_protocol::Refusal;
 use hotcell_protocol::Verdict;
 use serde_json::Map;
 use serde_json::Value;
 
-use crate::Host;
 use crate::Manifest;
 use crate::catalog::declared::Declared;
 use crate::guests::Loaded;
@@ -35,13 +36,18 @@ impl Ready {
         self.declared.as_ref().map_or_else(|| self.loaded.description(), Declared::description)
     }
 
-    /// What the operator set for this action; nothing for a tool with code.
+    /// What this action needs of what the operator set for the tool; nothing for a tool with code.
     ///
     /// # Errors
     /// [`hotcell_protocol::Code::BadConfig`] naming what is not set.
-    pub(crate) fn variables(&self, host: &Host, tool: &str, action: &str) -> Result<Map<String, Value>, Refusal> {
+    pub(crate) fn variables(
+        &self,
+        set: &BTreeMap<String, Value>,
+        tool: &str,
+        action: &str,
+    ) -> Result<Map<String, Value>, Refusal> {
         match &self.declared {
-            Some(declared) => declared.variables(tool, Some(action), host.variables(tool)),
+            Some(declared) => declared.variables(tool, Some(action), set),
             None => Ok(Map::new()),
         }
     }

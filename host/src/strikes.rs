@@ -58,6 +58,14 @@ impl Strikes {
             .collect())
     }
 
+    /// Whether a tool has any, of whatever service.
+    ///
+    /// # Errors
+    /// As [`Strikes::suspended`].
+    pub(crate) fn has_any(&self, digest: Digest) -> Result<bool, Refusal> {
+        Ok(self.read()?.strikes.get(&digest.to_string()).is_some_and(|of| of.values().any(|count| *count > 0)))
+    }
+
     /// Forgets the strikes of a tool. Reached by a person's command only. Returns the services that had some.
     ///
     /// # Errors

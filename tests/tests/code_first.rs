@@ -9,6 +9,8 @@
     reason = "tests may panic, and read files"
 )]
 
+use hotcell::Ask;
+use hotcell::Manifest;
 use hotcell_protocol::Description;
 use hotcell_protocol::Type;
 use hotcell_protocol::Verdict;
@@ -169,63 +171,19 @@ async fn values_of_every_type_come_back_as_they_went_in() {
 }
 
 #[test]
-fn the_components_section_is_the_golden_one_and_each_of_its_paths_leads_somewhere() {
+fn the_components_section_is_the_golden_one_and_a_manifest_takes_all_of_it() {
     let component = std::fs::read(programs::guest("every-type")).unwrap();
     let whole = [b"\x0fhotcell:actions", SECTION.as_bytes()].concat();
     assert!(component.windows(whole.len()).any(|part| part == whole), "the section is not in the component");
-    let described = described("every-type");
-    let section: toml::Table = toml::from_str(SECTION).unwrap();
-    let mut seen = 0;
-    for (name, asks) in section["actions"].as_table().unwrap() {
-        let action = described.action(name).unwrap();
-        for (path, _) in asks.get("parameters").and_then(|table| table.as_table()).into_iter().flatten() {
-            let (first, rest) = path.split_at(path.find(['.', '[']).unwrap_or(path.len()));
-            let parameter = action.parameters.iter().find(|parameter| parameter.name == first);
-            assert!(leads(&parameter.unwrap().kind, rest), "{name}: {path}");
-            seen += 1;
-        }
-        for (path, _) in asks.get("returns").and_then(|table| table.as_table()).into_iter().flatten() {
-            let dotted =
-                if path.is_empty() || path.starts_with(['[', '!']) { path.clone() } else { format!(".{path}") };
-            assert!(leads(action.result.as_ref().unwrap(), &dotted), "{name}: {path}");
-            seen += 1;
-        }
-    }
-    assert!(seen > 100, "only {seen} descriptions were found");
-}
-
-/// Whether the rest of a path leads from a type to a part of it.
-fn leads(kind: &Type, path: &str) -> bool {
-    if let Type::Option(of) = kind {
-        return leads(of, path);
-    }
-    if let Type::Result { ok, err } = kind {
-        let (side, path) = match path.strip_prefix(".!").or_else(|| path.strip_prefix('!')) {
-            None => (ok, path.to_owned()),
-            Some("") => (err, String::new()),
-            Some(path) => (err, format!(".{path}")),
-        };
-        return side.as_ref().map_or(path.is_empty(), |side| leads(side, &path));
-    }
-    if path.is_empty() {
-        return true;
-    }
-    if let Type::List(of) = kind {
-        return path.strip_prefix("[]").is_some_and(|rest| leads(of, rest));
-    }
-    let Some(rest) = path.strip_prefix('.') else { return false };
-    let (step, rest) = rest.split_at(rest.find(['.', '[']).unwrap_or(rest.len()));
-    match kind {
-        Type::Enum(names) | Type::Flags(names) => names.iter().any(|name| name == step) && rest.is_empty(),
-        Type::Record(fields) => fields.iter().any(|field| field.name == step && leads(&field.kind, rest)),
-        Type::Tuple(parts) => {
-            step.parse().ok().and_then(|index: usize| parts.get(index)).is_some_and(|of| leads(of, rest))
-        }
-        Type::Variant(cases) => cases
-            .iter()
-            .any(|case| case.name == step && case.kind.as_ref().map_or(rest.is_empty(), |kind| leads(kind, rest))),
-        _ => false,
-    }
+    let text = format!("name = \"every-type\"\nversion = \"0.1.0\"\n{SECTION}");
+    let manifest = Manifest::parse(&text, "the section").unwrap();
+    // Each path leads somewhere, and each service, scope and rule can be written so.
+    manifest.check_against(&described("every-type")).unwrap();
+    let texts = |ask: &Ask| ask.parameters.len() + ask.returns.len();
+    assert!(manifest.actions.values().map(texts).sum::<usize>() > 100, "{manifest:?}");
+    let misled = text.replace("value.shapes[].circle.radius", "value.shapes[].circle.diameter");
+    let misled = Manifest::parse(&misled, "the section").unwrap();
+    assert!(misled.check_against(&described("every-type")).unwrap_err().message.contains("diameter"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -55,7 +55,10 @@ fn an_interface_is_exported_under_its_name() {
     );
     assert_eq!(actions::section(&tool).unwrap(), "\n[actions.\"api.count\"]\ndescription = \"Counts.\"\n");
     let (_, mistakes) = read("mod tool { pub fn state(of: State) {} pub enum State { Open } }", "interface = \"api\"");
-    assert_eq!(mistakes, ["two types have one name in WIT: `State` and `state` both become `state`"]);
+    assert_eq!(
+        mistakes,
+        ["in an interface, types and actions share their names: `State` and `state` both become `state`"]
+    );
 }
 
 #[test]

@@ -64,10 +64,16 @@ fn of_action(tool: &Tool, action: &Action) -> Result<String, String> {
     }
     parameters.write("parameters", &mut text);
     let mut returns = Paths::new(tool);
-    returns.note("", &action.returns);
-    returns.note("!", &action.errors);
-    if let Some(result) = &action.result {
-        returns.walk("", &result.kind)?;
+    let (ok, err) = match action.result.as_ref().map(|typed| &typed.kind) {
+        None => (None, None),
+        Some(Type::Result(ok, err)) => (ok.as_deref(), err.as_deref()),
+        Some(kind) => (Some(kind), None),
+    };
+    for (path, text, kind) in [("", &action.returns, ok), ("!", &action.errors, err)] {
+        if let Some(kind) = kind {
+            returns.note(path, text);
+            returns.walk(path, kind)?;
+        }
     }
     returns.write("returns", &mut text);
     Ok(text)
@@ -110,8 +116,8 @@ impl<'t> Paths<'t> {
             Type::Option(of) => self.walk(path, of),
             Type::Plain(..) => Ok(()),
             Type::Result(ok, err) => {
-                ok.iter().try_for_each(|of| self.walk(path, of))?;
-                err.iter().try_for_each(|of| self.walk(&joined(path, "!"), of))
+                ok.iter().try_for_each(|of| self.walk(&joined(path, "ok"), of))?;
+                err.iter().try_for_each(|of| self.walk(&joined(path, "err"), of))
             }
             Type::Tuple(parts) => {
                 parts.iter().enumerate().try_for_each(|(index, of)| self.walk(&joined(path, &index.to_string()), of))
@@ -152,9 +158,9 @@ impl<'t> Paths<'t> {
     }
 }
 
-/// A path and a further step. The error side of a result is `!`, and its steps follow without a dot.
+/// A path and a further step, as the manifest has them. The error of an action is `!`, and its steps follow without a dot.
 fn joined(path: &str, step: &str) -> String {
-    if path.is_empty() || path.ends_with('!') { format!("{path}{step}") } else { format!("{path}.{step}") }
+    if path.is_empty() || path == "!" { format!("{path}{step}") } else { format!("{path}.{step}") }
 }
 
 fn list(texts: &std::collections::BTreeSet<String>) -> String {
@@ -191,7 +197,8 @@ mod tests {
 
     #[test]
     fn steps_are_joined_with_dots_but_after_an_error() {
-        let paths = [joined("", "a"), joined("a", "b"), joined("a[]", "b"), joined("", "!"), joined("!", "not-found")];
-        assert_eq!(paths, ["a", "a.b", "a[].b", "!", "!not-found"]);
+        let paths =
+            [joined("", "a"), joined("a", "b"), joined("a[]", "b"), joined("!", "not-found"), joined("![]", "a")];
+        assert_eq!(paths, ["a", "a.b", "a[].b", "!not-found", "![].a"]);
     }
 }

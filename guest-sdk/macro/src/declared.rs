@@ -230,19 +230,21 @@ pub(crate) fn take_flags(
 ) -> std::collections::BTreeSet<String> {
     let mut found = std::collections::BTreeSet::new();
     for item in items {
-        match item {
-            Item::Struct(item) => {
-                if attributes::take_flags(&mut item.attrs) {
-                    found.insert(item.ident.unraw().to_string());
-                }
+        let (attributes, ident, fits) = match item {
+            Item::Enum(item) => (&mut item.attrs, &item.ident, false),
+            Item::Struct(item) => (&mut item.attrs, &item.ident, true),
+            _ => continue,
+        };
+        match (attributes::take_flags(attributes), fits) {
+            (false, _) => {}
+            (true, false) => {
+                let what =
+                    "flags are a struct, each field of it a `bool`: `#[flags] pub struct Rights { pub read: bool }`";
+                mistakes.add(ident.span(), what.to_owned());
             }
-            Item::Enum(item) => {
-                if attributes::take_flags(&mut item.attrs) {
-                    let what = "flags are a struct, each field of it a `bool`: `#[flags] pub struct Rights { pub read: bool }`";
-                    mistakes.add(item.ident.span(), what.to_owned());
-                }
+            (true, true) => {
+                found.insert(ident.unraw().to_string());
             }
-            _ => {}
         }
     }
     found

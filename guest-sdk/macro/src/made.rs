@@ -70,9 +70,12 @@ fn sdk() -> TokenStream {
     quote!(::#name)
 }
 
-/// Brings `Result` and `Problem` into the module, where it does not name others; its functions must be `pub` in a private module.
+/// Brings `Result` and `Problem` into the module, where it does not name others. Its functions must be `pub` in a private module,
+/// and have as many parameters as callers need.
 fn surround(module: &mut ItemMod, sdk: &TokenStream) {
-    module.attrs.push(parse_quote!(#[allow(unreachable_pub, reason = "`pub fn` is an action")]));
+    module.attrs.push(
+        parse_quote!(#[allow(unreachable_pub, clippy::too_many_arguments, reason = "each `pub fn` is an action")]),
+    );
     if let Some((_, items)) = &mut module.content {
         items.insert(
             0,
@@ -101,7 +104,10 @@ fn hidden(tool: &Tool, section: &str, sdk: &TokenStream) -> TokenStream {
     let (section, length) = (Literal::byte_string(section.as_bytes()), section.len());
     quote! {
         #[doc(hidden)]
-        #[allow(warnings, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction)]
+        #[allow(
+            warnings, missing_docs, unreachable_pub, unsafe_code, unused, unused_qualifications,
+            clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction,
+        )]
         mod __hotcell {
             mod wit {
                 #sdk::__private::wit_bindgen::generate!({ inline: #wit, path: [], runtime_path: #runtime, export_prefix: #prefix });

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use proc_macro2::Span;
 use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::FnArg;
@@ -55,7 +56,14 @@ pub(crate) fn read(arguments: Arguments, module: &mut ItemMod, sdk: TokenStream)
     }
     if arguments.interface.is_some() {
         for action in &actions {
-            mistakes.take(types.names.add(&action.name, &action.ident.to_string()));
+            if let Some(other) = types.names.taken(&action.name) {
+                let what = format!(
+                    "in an interface, types and actions share their names: `{other}` and `{}` both become `{}`",
+                    action.ident,
+                    action.name.as_str()
+                );
+                mistakes.add(action.ident.span(), what);
+            }
         }
     }
     let name = mistakes.some(Name::of(&module.ident));
@@ -136,14 +144,8 @@ fn action(taken: Taken, types: &mut Types<'_>, distinct: &mut Distinct) -> syn::
     let names: Vec<_> =
         parameters.iter().flat_map(|field| [field.ident.unraw().to_string(), field.name.as_str().to_owned()]).collect();
     let docs = Docs::of(&text, &names);
+    ends_exist(&docs, result.as_ref(), signature.ident.span(), &mut types.mistakes);
     document(&mut parameters, docs.parameters, types);
-    let fails = matches!(result, Some(Typed { kind: Type::Result(..), .. }));
-    if !fails && !docs.errors.is_empty() {
-        types.mistakes.add(
-            signature.ident.span(),
-            "the docs have a section `# Errors`, but this action returns no `Result`".to_owned(),
-        );
-    }
     Ok(Action {
         name,
         ident: signature.ident.clone(),
@@ -155,6 +157,23 @@ fn action(taken: Taken, types: &mut Types<'_>, distinct: &mut Distinct) -> syn::
         services: reach.services,
         public: reach.public,
     })
+}
+
+/// `# Returns` and `# Errors` describe what there is.
+fn ends_exist(docs: &Docs, result: Option<&Typed>, span: Span, mistakes: &mut Mistakes) {
+    let (ok, err) = match result.map(|typed| &typed.kind) {
+        None => (false, false),
+        Some(Type::Result(ok, err)) => (ok.is_some(), err.is_some()),
+        Some(_) => (true, false),
+    };
+    for (section, text, exists, lacks) in [
+        ("Returns", &docs.returns, ok, "returns no value"),
+        ("Errors", &docs.errors, err, "has no error with a value: it would return a `Result<T, E>`"),
+    ] {
+        if !text.is_empty() && !exists {
+            mistakes.add(span, format!("the docs have a section `# {section}`, but this action {lacks}"));
+        }
+    }
 }
 
 /// Descriptions of parameters from the function's own comment.

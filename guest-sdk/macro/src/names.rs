@@ -41,6 +41,10 @@ impl Name {
                 "`{text}` has more than {LONGEST} characters, the most that agents take: shorten it"
             ));
         }
+        // wit-bindgen has no other word for them: `Self` as a case, `gen` since Rust 2024.
+        if matches!(text.as_str(), "gen" | "self") {
+            return wrong(format!("`{written}` becomes `{text}`, which Rust keeps for itself: rename it"));
+        }
         Ok(Self { text, span })
     }
 
@@ -96,6 +100,11 @@ impl Distinct {
         Self { of, seen: BTreeMap::new() }
     }
 
+    /// What has this name.
+    pub(crate) fn taken(&self, name: &Name) -> Option<&str> {
+        self.seen.get(&name.text).map(String::as_str)
+    }
+
     /// Takes a name in, or says with which it collides.
     pub(crate) fn add(&mut self, name: &Name, written: &str) -> syn::Result<()> {
         match self.seen.insert(name.text.clone(), written.to_owned()) {
@@ -136,7 +145,7 @@ mod tests {
 
     #[test]
     fn keywords_of_rust_and_wit_bindgens_own_name_are_called_as_wit_bindgen_calls_them() {
-        for word in ["type", "self", "super", "crate", "async", "yield", "try", "abstract", "true"] {
+        for word in ["type", "super", "crate", "async", "yield", "try", "abstract", "true"] {
             let name = Name::from_text(word, Span::call_site()).unwrap();
             assert_eq!(name.snake(), format!("{word}_"));
         }
@@ -146,9 +155,13 @@ mod tests {
 
     #[test]
     fn what_wit_cannot_name_is_refused() {
-        for (rust, why) in
-            [("größe", "outside ASCII"), ("_1", "begin with a letter"), (&"x".repeat(65), "more than 64")]
-        {
+        for (rust, why) in [
+            ("größe", "outside ASCII"),
+            ("_1", "begin with a letter"),
+            ("Self_", "becomes `self`"),
+            ("gen", "becomes `gen`"),
+            (&"x".repeat(65), "more than 64"),
+        ] {
             let refused = name(rust).err().map(|error| error.to_string()).unwrap_or_default();
             assert!(refused.contains(why), "{rust}: {refused}");
         }

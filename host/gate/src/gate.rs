@@ -20,9 +20,12 @@ use tokio::time::timeout_at;
 use crate::fair::Fair;
 use crate::network::Network;
 use crate::network::Received;
+use crate::network::Way;
 use crate::policy;
 use crate::policy::Allowed;
 use crate::policy::Grant;
+use crate::rehearsal::FakeStore;
+use crate::rehearsal::Script;
 use crate::scan;
 use crate::scan::Reading;
 use crate::scan::Secrets;
@@ -33,11 +36,12 @@ use crate::strikes;
 use crate::strikes::STRIKES;
 use crate::strikes::StrikeBook;
 
-/// The only way out. Shared by all calls of a host.
-pub struct Gate {
+/// The only way out. Shared by all calls of a host. What stands behind it is part of its type: a `Gate` has the network, and
+/// the gate of a [`crate::Rehearsal`] is another type, which has none. No setting turns one into the other.
+pub struct Gate<W: Way = Network> {
     services: Arc<Services>,
     store: Option<Arc<AuthStore>>,
-    network: Network,
+    network: W,
     secrets: RwLock<Arc<Secrets>>,
     strikes: Arc<dyn StrikeBook>,
     fair: Fair,
@@ -57,11 +61,7 @@ impl Gate {
         extra_roots: Option<&[u8]>,
         strikes: Arc<dyn StrikeBook>,
     ) -> Result<Self, Refusal> {
-        let secrets = RwLock::new(Arc::new(Secrets::new(Vec::new())));
-        let network = Network::new(extra_roots)?;
-        let gate = Self { services, store, network, secrets, strikes, fair: Fair::default(), in_use: Mutex::default() };
-        gate.secrets()?;
-        Ok(gate)
+        Self::before_way(services, store, Network::new(extra_roots)?, strikes)
     }
 
     /// The same gate before a network that is none.
@@ -75,6 +75,33 @@ impl Gate {
     pub(crate) fn told(self, told: crate::network::Told) -> Self {
         Self { network: self.network.told(told), ..self }
     }
+}
+
+impl Gate<Script> {
+    /// The gate of a rehearsal: the same steps, before a script instead of the network. It takes no store but one that was made
+    /// for it, so that no token of anybody's can be in it.
+    pub(crate) fn rehearsing(
+        services: Arc<Services>,
+        store: FakeStore,
+        script: Script,
+        strikes: Arc<dyn StrikeBook>,
+    ) -> Result<Self, Refusal> {
+        Self::before_way(services, Some(store.into_store()), script, strikes)
+    }
+}
+
+impl<W: Way> Gate<W> {
+    fn before_way(
+        services: Arc<Services>,
+        store: Option<Arc<AuthStore>>,
+        network: W,
+        strikes: Arc<dyn StrikeBook>,
+    ) -> Result<Self, Refusal> {
+        let secrets = RwLock::new(Arc::new(Secrets::new(Vec::new())));
+        let gate = Self { services, store, network, secrets, strikes, fair: Fair::default(), in_use: Mutex::default() };
+        gate.secrets()?;
+        Ok(gate)
+    }
 
     /// One request of a guest, top to bottom.
     pub(crate) async fn send(
@@ -82,7 +109,7 @@ impl Gate {
         grant: &Grant,
         asked: Asked,
         deadline: Instant,
-        trace: &mut Trace<'_>,
+        trace: &mut Trace<'_, W>,
     ) -> Result<Answer, Refusal> {
         let holds_secret = self.secret_in(&asked)?;
         trace.asked(&asked, holds_secret);
@@ -123,7 +150,12 @@ impl Gate {
     }
 
     /// Signs and sends; once more with a newer token where the server does not take this one (RFC 6750 §3.1).
-    async fn exchange(&self, allowed: Allowed, deadline: Instant, trace: &mut Trace<'_>) -> Result<Received, Refusal> {
+    async fn exchange(
+        &self,
+        allowed: Allowed,
+        deadline: Instant,
+        trace: &mut Trace<'_, W>,
+    ) -> Result<Received, Refusal> {
         let store = self.store.as_deref();
         let service = allowed.terms.service.clone().unwrap_or_default();
         let again = allowed.once_more();
@@ -150,7 +182,7 @@ impl Gate {
     }
 
     /// Where rules of several scopes match, the first whose scope the token has.
-    fn choose_scope(&self, allowed: &mut Allowed, trace: &Trace<'_>) {
+    fn choose_scope(&self, allowed: &mut Allowed, trace: &Trace<'_, W>) {
         let (Some(service), Some(store)) = (allowed.terms.service.clone(), &self.store) else { return };
         if allowed.terms.others.is_empty() {
             return;
@@ -184,7 +216,7 @@ impl Gate {
 
     /// Remembers a token that was sent: as long as a call that used it goes on, nothing may bring it back, whatever becomes of
     /// it in the store meanwhile. A person may sign out while a slow server is about to echo it (threat E1).
-    fn note(&self, used: Option<&Arc<Token>>, trace: &mut Trace<'_>) {
+    fn note(&self, used: Option<&Arc<Token>>, trace: &mut Trace<'_, W>) {
         let Some(used) = used else { return trace.attempt(None) };
         let mut in_use = self.in_use.lock().unwrap_or_else(PoisonError::into_inner);
         in_use.retain(|token| token.strong_count() > 0);

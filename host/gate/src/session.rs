@@ -26,7 +26,9 @@ use serde::Serialize;
 use tokio::sync::Notify;
 
 use crate::gate::Gate;
+use crate::network::Network;
 use crate::network::Received;
+use crate::network::Way;
 use crate::policy::Allowed;
 use crate::policy::Grant;
 use crate::policy::url;
@@ -43,6 +45,15 @@ pub trait Watcher: Send + Sync {
 
     /// Takes one report.
     fn progress(&self, progress: &Progress);
+
+    /// Whether [`Watcher::exchanged`] is to be called. It costs a copy of each request.
+    fn keeps_exchanges(&self) -> bool {
+        false
+    }
+
+    /// Takes one request as the tool wrote it, before anything of the host's was added, and what came of it: the answer as the
+    /// tool got it, or why it got none. No request that held a live secret comes here, and no answer that did.
+    fn exchanged(&self, _asked: &Asked, _came: Result<&Answer, &Refusal>) {}
 }
 
 /// What one request was, for the audit record. Never a query, a header's value, a path or a body.
@@ -76,20 +87,22 @@ pub struct RequestRecord {
 
 /// Fills a [`RequestRecord`] while a request goes through the gate, and hands it in at the end, whatever the end is: what was
 /// sent is on record even if the call is dropped while the server answers.
-pub(crate) struct Trace<'a> {
-    session: &'a Session,
+pub(crate) struct Trace<'a, W: Way> {
+    session: &'a Session<W>,
     record: RequestRecord,
     started: Instant,
     caught: bool,
+    holds_secret: bool,
 }
 
-impl Trace<'_> {
+impl<W: Way> Trace<'_, W> {
     /// Whose tokens the request may carry.
     pub(crate) fn user(&self) -> Option<&User> {
         self.session.user.as_deref()
     }
 
     pub(crate) fn asked(&mut self, asked: &Asked, holds_secret: bool) {
+        self.holds_secret = holds_secret;
         self.record.bytes_out = asked.body.as_ref().map_or(0, Vec::len);
         // A secret can stand in a host's name.
         let target = if holds_secret { None } else { url::parse(&asked.url).ok() };
@@ -119,7 +132,7 @@ impl Trace<'_> {
     }
 }
 
-impl Drop for Trace<'_> {
+impl<W: Way> Drop for Trace<'_, W> {
     fn drop(&mut self) {
         self.record.ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let record = self.record.clone();
@@ -139,8 +152,8 @@ impl Drop for Trace<'_> {
 }
 
 /// The gate as one call sees it.
-pub struct Session {
-    gate: Arc<Gate>,
+pub struct Session<W: Way = Network> {
+    gate: Arc<Gate<W>>,
     grant: Grant,
     /// Whose tokens it uses: a user's, or those of whoever runs the host.
     user: Option<Arc<User>>,
@@ -163,11 +176,11 @@ struct Seen {
     stopped: Option<Refusal>,
 }
 
-impl Session {
+impl<W: Way> Session<W> {
     /// A session for one call. `granted` is asked before each request: what a person takes back is gone at once (threat J10).
     #[must_use]
     pub fn new(
-        gate: Arc<Gate>,
+        gate: Arc<Gate<W>>,
         grant: Grant,
         deadline: Instant,
         requests: u32,
@@ -207,7 +220,7 @@ impl Session {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn counted(&self, asked: Asked, trace: &mut Trace<'_>) -> Result<Answer, Refusal> {
+    async fn counted(&self, asked: Asked, trace: &mut Trace<'_, W>) -> Result<Answer, Refusal> {
         if !(self.granted)() {
             return Err(Refusal::new(
                 Code::ToolNotTrusted,
@@ -237,7 +250,7 @@ impl Session {
     }
 }
 
-impl Outside for Session {
+impl<W: Way> Outside for Session<W> {
     fn send(&self, asked: Asked) -> Waiting<'_, Result<Answer, GuestError>> {
         Box::pin(async move {
             let record = RequestRecord {
@@ -254,8 +267,13 @@ impl Outside for Session {
                 bytes_in: 0,
                 ms: 0,
             };
-            let mut trace = Trace { session: self, record, started: Instant::now(), caught: false };
+            // What is told of a request must not hold what the scan would find: so it is held back until that is known.
+            let mut trace = Trace { session: self, record, started: Instant::now(), caught: false, holds_secret: true };
+            let kept = self.watcher.keeps_exchanges().then(|| asked.clone());
             let result = self.counted(asked, &mut trace).await;
+            if let Some(kept) = kept.filter(|_| !trace.holds_secret) {
+                self.watcher.exchanged(&kept, result.as_ref());
+            }
             trace.record.given_up = false;
             trace.record.refused = result.as_ref().err().map(|refusal| refusal.code);
             let caught = trace.caught;

@@ -24,7 +24,7 @@ use crate::policy::url::Target;
 use crate::service::Services;
 
 /// A request that carries its credential. It has no `Debug`, `Clone` or `Serialize`, and only the network takes it.
-pub(crate) struct Signed {
+pub struct Signed {
     pub(crate) method: Method,
     pub(crate) target: Target,
     pub(crate) headers: HeaderMap,

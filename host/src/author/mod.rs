@@ -12,6 +12,7 @@
 
 mod build;
 mod check;
+pub(crate) mod kit;
 mod name;
 mod new;
 mod project;

@@ -2,6 +2,7 @@
 
 mod auth;
 mod author;
+mod kit;
 mod serve;
 
 use std::path::PathBuf;
@@ -24,6 +25,9 @@ pub use auth::StoreKind;
 pub use author::Build;
 pub use author::Check;
 pub use author::New;
+pub use kit::Dev;
+pub use kit::Record;
+pub use kit::Test;
 pub use serve::Mcp;
 pub use serve::McpAdd;
 pub use serve::McpClient;
@@ -93,6 +97,12 @@ pub enum Command {
     Inspect(Inspect),
     /// Call an action of a tool
     Call(Call),
+    /// Run the cases of a tool's project, in the sandbox and without a network
+    Test(Test),
+    /// Make a case of a live call, without secrets
+    Record(Record),
+    /// Build and test a tool each time that its sources change
+    Dev(Dev),
     /// Remove a tool and its grant
     Remove(Remove),
     /// Serve the granted tools to agents over MCP, on standard input and output or over HTTP

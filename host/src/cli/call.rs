@@ -32,7 +32,7 @@ use crate::Watcher;
 use crate::stop;
 
 pub(super) async fn call(host: &Host, args: &args::Call) -> Result<Exit, Refusal> {
-    let arguments = read_arguments(host, args)?;
+    let arguments = read_arguments(host, &args.tool, &args.action, args.json.as_deref(), &args.args)?;
     let request = Request {
         tool: args.tool.clone(),
         action: args.action.clone(),
@@ -56,11 +56,18 @@ pub(super) async fn call(host: &Host, args: &args::Call) -> Result<Exit, Refusal
     Ok(exit(&called))
 }
 
-fn read_arguments(host: &Host, args: &args::Call) -> Result<Value, Refusal> {
-    match args.json.as_deref() {
+/// Arguments as a command line has them: one object, or pairs.
+pub(super) fn read_arguments(
+    host: &Host,
+    tool: &str,
+    action: &str,
+    json: Option<&str>,
+    pairs: &[String],
+) -> Result<Value, Refusal> {
+    match json {
         Some("-") => arguments::from_json(&read_stdin()?),
         Some(text) => arguments::from_json(text),
-        None => arguments::from_pairs(&host.action(&args.tool, &args.action)?, &args.args),
+        None => arguments::from_pairs(&host.action(tool, action)?, pairs),
     }
 }
 

@@ -13,6 +13,7 @@ mod doctor;
 mod explain;
 mod install;
 mod keys;
+mod kit;
 mod mcp;
 pub(crate) mod output;
 mod package;
@@ -110,6 +111,21 @@ async fn dispatch(command: Command) -> Result<Exit, Refusal> {
             let host = within(host()?, args.in_process);
             let ended = call::call(&host, &args).await;
             host.finish().await;
+            ended
+        }
+        Command::Test(args) => Box::pin(kit::test(&args)).await,
+        Command::Record(args) => {
+            let host = host()?;
+            let ended = Box::pin(kit::record(&host, &args)).await;
+            host.finish().await;
+            ended
+        }
+        Command::Dev(args) => {
+            let host = args.action.is_some().then(host).transpose()?;
+            let ended = Box::pin(kit::dev(host.as_ref(), &args)).await;
+            if let Some(host) = host {
+                host.finish().await;
+            }
             ended
         }
         Command::Remove(args) => install::remove(&host()?, &args).map(done),

@@ -75,6 +75,12 @@ pub(crate) fn bad(text: &str) {
     eprintln!("{BAD}!!{BAD:#} {text}");
 }
 
+/// A line of the result that says whether something is as it should be.
+pub(crate) fn mark(good: bool, text: &str) {
+    let (style, sign) = if good { (GOOD, '✓') } else { (BAD, '✗') };
+    drop(writeln!(anstream::stdout(), "{style}{sign}{style:#} {}", text.trim_end()));
+}
+
 /// A refusal in two lines: what and by which rule; how to repair it.
 pub(crate) fn refusal(refusal: &Refusal) {
     eprintln!("{BAD}{}{BAD:#}: {}", refusal.code, refusal.message);

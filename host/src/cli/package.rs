@@ -32,6 +32,18 @@ pub(super) fn package(file: &Path, manifest: Option<&Path>, executor: &args::Exe
     Ok(package)
 }
 
+/// The same; where there is no manifest in it or beside it, this one.
+pub(super) fn package_or(
+    file: &Path,
+    manifest: Option<PathBuf>,
+    executor: &args::Executor,
+) -> Result<Package, Refusal> {
+    let component = folders::read_named_file(file, limits::COMPONENT_BYTES)?;
+    let carried = hotcell_sandbox::is_component(&component) && crate::catalog::embedded(&component)?.is_some();
+    let other = manifest.filter(|_| !carried && beside(file).is_none());
+    package(file, other.as_deref(), executor)
+}
+
 fn with_manifest(file: &Path, manifest: Option<&Path>, component: Vec<u8>) -> Result<Package, Refusal> {
     if manifest.is_none()
         && hotcell_sandbox::is_component(&component)

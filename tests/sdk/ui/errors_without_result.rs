@@ -9,6 +9,14 @@ mod tool {
     pub fn list_issues() -> Vec<String> {
         Vec::new()
     }
+
+    /// Closes an issue.
+    ///
+    /// # Returns
+    /// Nothing of interest.
+    pub fn close() -> Result<(), String> {
+        Ok(())
+    }
 }
 
 fn main() {}

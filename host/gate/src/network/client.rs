@@ -21,6 +21,7 @@ use tokio::time::timeout;
 use tokio::time::timeout_at;
 
 use super::Received;
+use super::Way;
 use super::body;
 use super::resolver::Forbidden;
 use super::resolver::Public;
@@ -33,7 +34,7 @@ const IDLE: Duration = Duration::from_secs(30);
 const IDLE_CONNECTIONS: usize = 8;
 
 /// The network, with a connection pool for each service: no request of one service rides on another's connection (threat C8).
-pub(crate) struct Network {
+pub struct Network {
     tls: ClientConfig,
     names: Public,
     clients: Mutex<HashMap<Option<String>, Client>>,
@@ -64,23 +65,6 @@ impl Network {
     #[cfg(test)]
     pub(crate) fn told(self, told: super::Told) -> Self {
         Self { names: Public { told: Some(Arc::new(told)) }, ..self }
-    }
-
-    /// Sends a request and reads the whole response, with the scan's eyes on it, until the deadline.
-    pub(crate) async fn send(&self, signed: Signed, reading: Reading, deadline: Instant) -> Result<Received, Refusal> {
-        #[cfg(test)]
-        if let Some(fake) = &self.fake {
-            let (target, (status, headers, body)) = (signed.target.clone(), fake(signed));
-            return Ok(Received { status, headers, body, reading, target, _made: () });
-        }
-        let origin = signed.target.origin.to_string();
-        timeout_at(deadline, self.exchange(signed, reading, &origin)).await.unwrap_or_else(|_| {
-            Err(Refusal::new(
-                Code::DeadlineExceeded,
-                format!("the call's time was over before {origin} had answered"),
-                "give the call more time (call --timeout), or ask for less",
-            ))
-        })
     }
 
     async fn exchange(&self, signed: Signed, mut reading: Reading, origin: &str) -> Result<Received, Refusal> {
@@ -116,6 +100,24 @@ impl Network {
         let client = build(self.tls.clone(), self.names.clone(), IDLE_CONNECTIONS)?;
         clients.insert(service.map(str::to_owned), client.clone());
         Ok(client)
+    }
+}
+
+impl Way for Network {
+    async fn send(&self, signed: Signed, reading: Reading, deadline: Instant) -> Result<Received, Refusal> {
+        #[cfg(test)]
+        if let Some(fake) = &self.fake {
+            let (target, (status, headers, body)) = (signed.target.clone(), fake(signed));
+            return Ok(Received { status, headers, body, reading, target, _made: () });
+        }
+        let origin = signed.target.origin.to_string();
+        timeout_at(deadline, self.exchange(signed, reading, &origin)).await.unwrap_or_else(|_| {
+            Err(Refusal::new(
+                Code::DeadlineExceeded,
+                format!("the call's time was over before {origin} had answered"),
+                "give the call more time (call --timeout), or ask for less",
+            ))
+        })
     }
 }
 
@@ -181,7 +183,7 @@ pub(super) fn build(tls: ClientConfig, names: Public, idle_connections: usize) -
 }
 
 /// Refuses what no tool should see: switched protocols, status codes outside HTTP's, floods of headers.
-fn check_head(status: u16, headers: &http::HeaderMap, origin: &str) -> Result<(), Refusal> {
+pub(super) fn check_head(status: u16, headers: &http::HeaderMap, origin: &str) -> Result<(), Refusal> {
     if !(200..=599).contains(&status) {
         return Err(Refusal::new(
             Code::UpstreamUnreachable,

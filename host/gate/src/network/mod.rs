@@ -6,17 +6,43 @@ mod issuer;
 #[cfg(test)]
 mod rebinding;
 mod resolver;
+mod script;
 
 pub(crate) use body::too_large;
-pub(crate) use client::Network;
+pub use client::Network;
 pub use issuer::IssuerNetwork;
 #[cfg(test)]
 pub(crate) use resolver::Told;
 
+use std::future::Future;
+
+use hotcell_protocol::Refusal;
 use http::HeaderMap;
+use tokio::time::Instant;
 
 use crate::policy::url::Target;
 use crate::scan::Reading;
+use crate::sign::Signed;
+
+/// What stands behind a gate and turns what was signed into what was received: the network, or the script of a rehearsal.
+/// Nobody else can be one: the types that it takes and gives have no name outside of the gate.
+pub trait Way: sealed::Sealed + Send + Sync + 'static {
+    /// Takes a signed request and gives the whole response, with the scan's eyes on it, until the deadline.
+    #[doc(hidden)]
+    fn send(
+        &self,
+        signed: Signed,
+        reading: Reading,
+        deadline: Instant,
+    ) -> impl Future<Output = Result<Received, Refusal>> + Send;
+}
+
+mod sealed {
+    /// Keeps [`super::Way`] to the gate.
+    pub trait Sealed {}
+    impl Sealed for super::Network {}
+    impl Sealed for crate::rehearsal::Script {}
+}
 
 /// Answers a request without a network: status, headers, body.
 #[cfg(test)]
@@ -24,7 +50,7 @@ pub(crate) type Fake = Box<dyn Fn(crate::sign::Signed) -> (u16, HeaderMap, Vec<u
 
 /// A response as it came: whole and bounded, not yet scanned. It has no `Debug`, `Clone` or `Serialize`; `scan::clean` alone
 /// turns it into an answer.
-pub(crate) struct Received {
+pub struct Received {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,

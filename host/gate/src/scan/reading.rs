@@ -13,7 +13,7 @@ use super::unescape;
 const PIECE: usize = if cfg!(test) { 32 } else { 64 * 1024 };
 
 /// A look at a body that grows.
-pub(crate) struct Reading {
+pub struct Reading {
     secrets: Arc<Secrets>,
     /// Bytes that were looked at.
     seen: usize,

@@ -11,19 +11,21 @@ const COMMON: [(&str, &str); 4] = [
     ("package.json", include_str!("../../../templates/js/package.json")),
 ];
 
-const API: [(&str, &str); 5] = [
+const API: [(&str, &str); 6] = [
     ("README.md", include_str!("../../../templates/js/api/README.md")),
     ("hotcell.toml", include_str!("../../../templates/js/api/hotcell.toml")),
     ("service.toml", include_str!("../../../templates/service.toml")),
     ("src/tool.js", include_str!("../../../templates/js/api/tool.js")),
     ("wit/world.wit", include_str!("../../../templates/js/api/world.wit")),
+    ("tests/first.toml", include_str!("../../../templates/tests/api.toml")),
 ];
 
-const BLANK: [(&str, &str); 4] = [
+const BLANK: [(&str, &str); 5] = [
     ("README.md", include_str!("../../../templates/js/blank/README.md")),
     ("hotcell.toml", include_str!("../../../templates/js/blank/hotcell.toml")),
     ("src/tool.js", include_str!("../../../templates/js/blank/tool.js")),
     ("wit/world.wit", include_str!("../../../templates/js/blank/world.wit")),
+    ("tests/first.toml", include_str!("../../../templates/tests/blank.toml")),
 ];
 
 pub(super) fn files(kind: Kind) -> Files {

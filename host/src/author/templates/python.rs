@@ -10,7 +10,7 @@ const COMMON: [(&str, &str); 3] = [
     ("requirements-build.txt", include_str!("../../../templates/python/requirements-build.txt")),
 ];
 
-const API: [(&str, &str); 7] = [
+const API: [(&str, &str); 8] = [
     ("README.md", include_str!("../../../templates/python/api/README.md")),
     ("hotcell.toml", include_str!("../../../templates/python/api/hotcell.toml")),
     ("requirements.txt", include_str!("../../../templates/python/api/requirements.txt")),
@@ -18,14 +18,16 @@ const API: [(&str, &str); 7] = [
     ("src/hotcell.py", include_str!("../../../templates/python/api/hotcell.py")),
     ("src/tool.py", include_str!("../../../templates/python/api/tool.py")),
     ("wit/world.wit", include_str!("../../../templates/python/api/world.wit")),
+    ("tests/first.toml", include_str!("../../../templates/tests/api.toml")),
 ];
 
-const BLANK: [(&str, &str); 5] = [
+const BLANK: [(&str, &str); 6] = [
     ("README.md", include_str!("../../../templates/python/blank/README.md")),
     ("hotcell.toml", include_str!("../../../templates/python/blank/hotcell.toml")),
     ("requirements.txt", include_str!("../../../templates/python/blank/requirements.txt")),
     ("src/tool.py", include_str!("../../../templates/python/blank/tool.py")),
     ("wit/world.wit", include_str!("../../../templates/python/blank/world.wit")),
+    ("tests/first.toml", include_str!("../../../templates/tests/blank.toml")),
 ];
 
 pub(super) fn files(kind: Kind) -> Files {

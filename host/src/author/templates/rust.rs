@@ -49,17 +49,19 @@ const COMMON: [(&str, &str); 2] = [
     ("Cargo.toml", include_str!("../../../templates/rust/cargo.toml")),
 ];
 
-const API: [(&str, &str); 4] = [
+const API: [(&str, &str); 5] = [
     ("README.md", include_str!("../../../templates/rust/api/README.md")),
     ("hotcell.toml", include_str!("../../../templates/rust/api/hotcell.toml")),
     ("service.toml", include_str!("../../../templates/service.toml")),
     ("src/lib.rs", include_str!("../../../templates/rust/api/lib.rs")),
+    ("tests/first.toml", include_str!("../../../templates/tests/api.toml")),
 ];
 
-const BLANK: [(&str, &str); 3] = [
+const BLANK: [(&str, &str); 4] = [
     ("README.md", include_str!("../../../templates/rust/blank/README.md")),
     ("hotcell.toml", include_str!("../../../templates/rust/blank/hotcell.toml")),
     ("src/lib.rs", include_str!("../../../templates/rust/blank/lib.rs")),
+    ("tests/first.toml", include_str!("../../../templates/tests/blank.toml")),
 ];
 
 pub(super) fn files(kind: Kind) -> Files {

@@ -45,6 +45,7 @@ mod every_type {
     type Either<T, E = String> = std::result::Result<T, E>;
 
     /// All of them at once.
+    #[expect(clippy::type_complexity, reason = "types are nested here on purpose")]
     pub struct Everything {
         /// Fields of the numbers.
         pub numbers: Numbers,
