@@ -16,7 +16,7 @@ use std::path::PathBuf;
 /// Groups of the model with the number of their last threat.
 const LAST: [(char, u32); 14] = [
     ('A', 9),
-    ('B', 17),
+    ('B', 23),
     ('C', 12),
     ('D', 5),
     ('E', 12),

@@ -26,6 +26,7 @@ pub mod wasi_http {
         path: "wit",
         world: "hotcell:other/wasi-http",
         imports: { default: trappable },
+        require_store_data_send: true,
         with: {
             "wasi:clocks": wasmtime_wasi::p2::bindings::clocks,
             "wasi:io": wasmtime_wasi::p2::bindings::io,

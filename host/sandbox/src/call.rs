@@ -78,6 +78,10 @@ impl Sandbox {
         cost.memory_bytes = state.limiter.peak();
         cost.log_lines = state.log.count().kept;
         cost.log_dropped = state.log.count().dropped;
+        // A call's end is the end of its requests: those that the guest left under way are given up, and on record as that.
+        let exit = state.exit.clone();
+        drop(store);
+        exit.idle().await;
         ended.map_err(late)?.unwrap_or_else(|_| Err(Refusal::internal("the host failed in the middle of the call")))
     }
 }

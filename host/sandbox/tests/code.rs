@@ -16,10 +16,12 @@ use std::sync::atomic::Ordering;
 
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
+use hotcell_protocol::Code;
 use hotcell_protocol::Digest;
 use hotcell_protocol::Imports;
 use hotcell_protocol::Refusal;
 use hotcell_protocol::Verdict;
+use hotcell_protocol::World;
 use hotcell_sandbox::CodeCache;
 use hotcell_sandbox::Sandbox;
 use serde_json::json;
@@ -130,6 +132,30 @@ async fn i2_two_files_cannot_change_places_and_another_key_opens_none() {
     assert_eq!(kept.times_compiled(), 4);
     assert_eq!(kept.answer(&sandbox, &one, [8; 32]).await, 1);
     assert_eq!(kept.times_compiled(), 5);
+}
+
+/// A description is kept with the code, so what was let in by one grant must not be found under another.
+#[test]
+fn a2_what_one_grant_lets_in_another_does_not_find() {
+    let kept = Kept::new();
+    let text = r#"(component
+        (import "wasi:http/types@0.2.0" (instance))
+        (core module $m (func (export "run")))
+        (core instance $i (instantiate $m))
+        (func (export "run") (canon lift (core func $i "run"))))"#;
+    let bytes = wat::parse_str(text).unwrap();
+    let under = |imports: &Imports| {
+        let compile = |bytes: &[u8]| kept.compile(bytes);
+        kept.cache(KEY).compiled(&bytes, Digest::of(&bytes), imports, compile).map(drop)
+    };
+    let http = Imports { worlds: [World::WasiHttp].into(), ..Imports::NONE };
+    let near = Imports { worlds: [World::NearAgent].into(), ..Imports::NONE };
+    under(&http).unwrap();
+    for imports in [&Imports::NONE, &near] {
+        assert_eq!(under(imports).unwrap_err().code, Code::ImportNotAllowed, "{imports:?}");
+    }
+    under(&http).unwrap();
+    assert_eq!(kept.times_compiled(), 1);
 }
 
 #[tokio::test]

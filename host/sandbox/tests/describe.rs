@@ -15,6 +15,7 @@ use hotcell_protocol::Code;
 use hotcell_protocol::Imports;
 use hotcell_protocol::Refusal;
 use hotcell_protocol::Type;
+use hotcell_protocol::World;
 use hotcell_sandbox::describe;
 use support::*;
 
@@ -94,8 +95,12 @@ fn changed_bytes_never_bring_the_reader_down() {
 #[test]
 fn a2_a3_each_refused_import_is_named_with_what_to_use_instead() {
     let cases = [
-        ("wasi:http/outgoing-handler@0.2.6", "hotcell:tool/http"),
-        ("wasi:http/client@0.3.0", "hotcell:tool/http"),
+        ("wasi:http/outgoing-handler@0.2.6", "imports = [\"wasi:http\"]"),
+        ("wasi:http/types@0.2.0", "imports = [\"wasi:http\"]"),
+        ("wasi:http/incoming-handler@0.2.6", "it does not serve"),
+        ("wasi:http/client@0.3.0", "0.2"),
+        ("near:agent/host@0.4.1", "imports = [\"near:agent\"]"),
+        ("near:agent/tool@0.4.1", "hotcell:tool"),
         ("wasi:sockets/tcp@0.2.6", "inert_imports"),
         ("wasi:sockets/ip-name-lookup@0.2.6", "inert_imports"),
         ("wasi:keyvalue/store@0.2.0", "parameters"),
@@ -124,6 +129,36 @@ fn allowed_imports_are_listed() {
     let inert = Imports { inert: vec!["wasi:sockets".to_owned()], ..Imports::NONE };
     assert!(describe(&importing("wasi:sockets/tcp@0.2.6"), &inert).is_ok());
     assert!(describe(&importing("wasi:http/types@0.2.6"), &inert).is_err());
+}
+
+/// What a grant may let in besides, and in which versions.
+#[test]
+fn a2_interfaces_of_other_hosts_are_let_in_one_by_one_and_in_their_versions() {
+    let with = |world| Imports { worlds: [world].into(), ..Imports::NONE };
+    let (http, near) = (with(World::WasiHttp), with(World::NearAgent));
+    for import in ["wasi:http/types@0.2.0", "wasi:http/outgoing-handler@0.2.10", "wasi:http/types@0.2.99"] {
+        assert_eq!(describe(&importing(import), &http).unwrap().imports, [import]);
+        assert_eq!(describe(&importing(import), &near).unwrap_err().code, Code::ImportNotAllowed, "{import}");
+    }
+    assert!(describe(&importing("near:agent/host@0.4.1"), &near).is_ok());
+    assert_eq!(describe(&importing("near:agent/host@0.4.1"), &http).unwrap_err().code, Code::ImportNotAllowed);
+    for import in [
+        "wasi:http/types@0.3.0",
+        "wasi:http/types@0.2.0-rc.1",
+        "wasi:http/incoming-handler@0.2.0",
+        "wasi:http/client@0.3.0",
+    ] {
+        assert_eq!(describe(&importing(import), &http).unwrap_err().code, Code::ImportNotAllowed, "{import}");
+    }
+    for import in [
+        "near:agent/host@0.4.0",
+        "near:agent/host@0.4.2",
+        "near:agent/host@0.3.0",
+        "near:agent/host",
+        "near:agent/secrets@0.4.1",
+    ] {
+        assert_eq!(describe(&importing(import), &near).unwrap_err().code, Code::ImportNotAllowed, "{import}");
+    }
 }
 
 #[test]

@@ -159,6 +159,7 @@ impl Guests {
                 () = stop.notified() => given_up(),
             };
             guests.calls().remove(&call);
+            remote.close();
             guests.ended(call, outcome);
         });
     }

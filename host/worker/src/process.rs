@@ -151,7 +151,15 @@ impl Worker {
             };
             match event {
                 Some(Event::Asked(ask, request)) => asked.push((ask, outside.send(request))),
-                Some(Event::GaveUp(ask)) => asked.retain(|(under_way, _)| *under_way != ask),
+                Some(Event::GaveUp(ask)) => {
+                    let before = asked.len();
+                    asked.retain(|(under_way, _)| *under_way != ask);
+                    // It may have been answered a moment ago. Each request gets one answer: it gives its place back.
+                    if asked.len() < before {
+                        held.worker.table().answered(call, ask);
+                        held.worker.answer(call, ask, Err(GuestError::Broken));
+                    }
+                }
                 Some(Event::Log(line)) => outside.log(line),
                 Some(Event::Progress(progress)) => outside.progress(progress),
                 Some(Event::Ended(end, json, cost)) => {

@@ -13,6 +13,9 @@ use hotcell_protocol::LogLine;
 use hotcell_protocol::Outside;
 use hotcell_protocol::Progress;
 use hotcell_protocol::Waiting;
+use hotcell_protocol::limits;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::Semaphore;
 use tokio::sync::oneshot;
 
 use crate::outbox::Outbox;
@@ -26,6 +29,8 @@ pub(crate) struct Remote {
     outbox: Arc<Outbox>,
     origins: Vec<(String, String)>,
     asks: Mutex<Asks>,
+    /// For as many requests as the broker takes in hand: each has its place until the broker has answered, even if it was given up.
+    places: Arc<Semaphore>,
 }
 
 /// The requests of a call.
@@ -33,20 +38,34 @@ pub(crate) struct Remote {
 struct Asks {
     /// How many there were: the next one's number.
     asked: u64,
-    /// Those under way.
-    waits: HashMap<u64, oneshot::Sender<Result<Answer>>>,
+    /// Those that the broker has in hand.
+    waits: HashMap<u64, Waits>,
+    /// The call is over.
+    closed: bool,
+}
+
+/// Who waits for an answer, if somebody still does.
+struct Waits {
+    told: Option<oneshot::Sender<Result<Answer>>>,
+    _place: OwnedSemaphorePermit,
 }
 
 impl Remote {
     pub(crate) fn new(call: u64, outbox: Arc<Outbox>, origins: Vec<(String, String)>) -> Self {
-        Self { call, outbox, origins, asks: Mutex::default() }
+        let places = Arc::new(Semaphore::new(limits::REQUESTS_AT_ONCE_OF_A_CALL));
+        Self { call, outbox, origins, asks: Mutex::default(), places }
     }
 
     /// Hands over the broker's answer.
     pub(crate) fn answer(&self, ask: u64, answer: Result<Answer>) {
-        let waits = self.asks().waits.remove(&ask);
+        let told = self.asks().waits.remove(&ask).and_then(|waits| waits.told);
         // A guest that was stopped meanwhile, or gave the request up, waits no more.
-        drop(waits.map(|waits| waits.send(answer)));
+        drop(told.map(|told| told.send(answer)));
+    }
+
+    /// The call is over: nothing more is said of its requests, which the broker lets go by itself.
+    pub(crate) fn close(&self) {
+        self.asks().closed = true;
     }
 
     fn asks(&self) -> MutexGuard<'_, Asks> {
@@ -66,8 +85,10 @@ struct GivenUp<'a> {
 
 impl Drop for GivenUp<'_> {
     fn drop(&mut self) {
-        let under_way = self.remote.asks().waits.remove(&self.ask).is_some();
-        if under_way {
+        // Told before anybody can say that the call is over.
+        let mut asks = self.remote.asks();
+        let given_up = asks.waits.get_mut(&self.ask).is_some_and(|waits| waits.told.take().is_some());
+        if given_up && !asks.closed {
             self.remote.report(&Report::GiveUp { call: self.remote.call, ask: self.ask });
         }
     }
@@ -76,19 +97,23 @@ impl Drop for GivenUp<'_> {
 impl Outside for Remote {
     fn send(&self, asked: Asked) -> Waiting<'_, Result<Answer>> {
         Box::pin(async move {
+            let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| GuestError::Broken)?;
             let (told, waits) = oneshot::channel();
             let Asked { method, url, headers, body } = asked;
             let (call, has_body) = (self.call, body.is_some());
             let ask = {
                 // Told in the order of their numbers: nobody asks in between.
                 let mut asks = self.asks();
+                if asks.closed {
+                    return Err(GuestError::Broken);
+                }
                 let ask = asks.asked;
                 let report = Report::Send { call, ask, method, url, headers, body: has_body };
                 if !self.outbox.tell(&report, body.unwrap_or_default()) {
                     return Err(GuestError::TooLarge);
                 }
                 asks.asked += 1;
-                asks.waits.insert(ask, told);
+                asks.waits.insert(ask, Waits { told: Some(told), _place: place });
                 ask
             };
             let _given_up = GivenUp { remote: self, ask };

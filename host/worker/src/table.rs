@@ -41,8 +41,9 @@ pub(crate) struct Table {
 
 struct Entry {
     events: mpsc::UnboundedSender<Event>,
-    /// The requests under way: no more than a guest may have.
-    asking: Vec<u64>,
+    /// The requests that the broker has in hand, and whether the guest gave them up: no more than a guest may have. One that was
+    /// given up counts until the broker has let it go, so that nobody fills its memory by asking and giving up.
+    asking: Vec<(u64, bool)>,
     /// How many there were.
     asked: u64,
     /// Since when nobody waits for it.
@@ -64,10 +65,10 @@ impl Table {
         Ok((call, received))
     }
 
-    /// A request of this call was answered.
+    /// A request of this call was answered, or let go.
     pub(crate) fn answered(&mut self, call: u64, ask: u64) {
         if let Some(entry) = self.calls.get_mut(&call) {
-            entry.asking.retain(|under_way| *under_way != ask);
+            entry.asking.retain(|(under_way, _)| *under_way != ask);
         }
     }
 
@@ -117,7 +118,7 @@ impl Table {
                     return Err(broken("more requests of one guest at once than it may have"));
                 }
                 entry.asked += 1;
-                entry.asking.push(ask);
+                entry.asking.push((ask, false));
                 if tail.len() > limits::REQUEST_BODY_BYTES {
                     // Too long as it is: the gate will say so, and needs no more of it.
                     tail.truncate(limits::REQUEST_BODY_BYTES + 1);
@@ -128,16 +129,18 @@ impl Table {
                 Ok(())
             }
             Report::GiveUp { call, ask } => {
-                // A call that is over, or a request that was answered meanwhile: the two messages met on their way.
-                let Some(entry) = self.calls.get_mut(&call) else { return Err(broken("no such call")) };
+                let entry = self.entry(call)?;
                 if ask >= entry.asked {
                     return Err(broken("no such request"));
                 }
-                let before = entry.asking.len();
-                entry.asking.retain(|under_way| *under_way != ask);
-                if entry.asking.len() < before {
-                    entry.tell(Event::GaveUp(ask));
+                // Where it is not in hand, it was answered meanwhile: the two messages met on their way.
+                let Some((_, given_up)) = entry.asking.iter_mut().find(|(under_way, _)| *under_way == ask) else {
+                    return Ok(());
+                };
+                if std::mem::replace(given_up, true) {
+                    return Err(broken("a request given up twice"));
                 }
+                entry.tell(Event::GaveUp(ask));
                 Ok(())
             }
             Report::Log { call, line } => {

@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn b17_a_body_with_trailers_or_that_was_let_go_is_never_sent() {
+    async fn b23_a_body_with_trailers_or_that_was_let_go_is_never_sent() {
         let (body, _) = gathered(None);
         assert!(matches!(body.finish(true), Err(ErrorCode::HttpRequestTrailerSectionSize(_))));
         assert!(body.whole().await.is_err());

@@ -19,6 +19,11 @@
 //! | a wrong content-length on bodies that are spliced | counted where bytes arrive, by whatever way ([`body`]) |
 //! | wasmtime#13801: forbidden fields of a request that is used again | checked when a request is sent, whatever its fields were made of |
 
+#![expect(
+    unreachable_pub,
+    reason = "the generated bindings hand these types on, and each of them must be public for that"
+)]
+
 pub(crate) mod answer;
 pub(crate) mod body;
 pub(crate) mod fields;

@@ -88,7 +88,7 @@ pub fn request(action: &str, arguments: Value, limits: Limits) -> CallRequest {
 }
 
 pub async fn call_with(sandbox: &Sandbox, bytes: &[u8], action: &str, arguments: Value, limits: Limits) -> CallOutcome {
-    let tool = sandbox.load(bytes, &["wasi:sockets".to_owned()]).unwrap();
+    let tool = sandbox.load(bytes, &Imports { inert: vec!["wasi:sockets".to_owned()], ..Imports::NONE }).unwrap();
     sandbox.call(&tool, request(action, arguments, limits), Arc::new(Recorder::default())).await
 }
 

@@ -101,6 +101,16 @@ pub(super) fn imports(manifest: &Manifest, description: &Description) -> Vec<Fin
             ));
         }
     }
+    for world in &manifest.imports {
+        if !imports(&format!("{world}/")) {
+            found.push(Finding::new(
+                Weight::Warning,
+                "imports",
+                format!("`imports` names {world}, and the component does not import it"),
+                "leave it out: people are shown it",
+            ));
+        }
+    }
     found
 }
 
