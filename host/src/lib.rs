@@ -37,6 +37,7 @@ pub mod compiler;
 mod config;
 mod demo;
 mod folders;
+mod foresee;
 mod guests;
 mod host;
 mod kept;

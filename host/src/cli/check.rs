@@ -29,10 +29,10 @@ struct Checked<'a> {
 }
 
 pub(super) fn check(args: &args::Check) -> Result<Exit, Refusal> {
-    let (package, services, mut findings) = found(args.target.as_deref())?;
+    let (package, services, mut findings) = found(args.target.as_deref(), &args.executor)?;
     let name = &package.manifest.name;
     let before = match &args.against {
-        Some(file) => Some(super::package::package(file, None, &args::Executor::default())?),
+        Some(file) => Some(super::package::package(file, None, &args.executor)?),
         None => installed(name)?,
     };
     findings.extend(author::check(&package, services.as_deref(), before.as_ref()));
@@ -53,9 +53,9 @@ pub(super) fn check(args: &args::Check) -> Result<Exit, Refusal> {
 }
 
 /// The tool, the operator's side of it, and what is to be said before it is looked at.
-fn found(target: Option<&Path>) -> Result<(Package, Option<String>, Vec<Finding>), Refusal> {
+fn found(target: Option<&Path>, executor: &args::Executor) -> Result<(Package, Option<String>, Vec<Finding>), Refusal> {
     if let Some(file) = target.filter(|target| target.is_file()) {
-        return Ok((super::package::package(file, None, &args::Executor::default())?, None, Vec::new()));
+        return Ok((super::package::package(file, None, executor)?, None, Vec::new()));
     }
     let project = Project::find(target)?;
     let package = Package::new(project.built()?, None)?;

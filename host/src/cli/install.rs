@@ -82,6 +82,9 @@ fn show(host: &Host, package: &Package, description: &Description, earlier: Opti
             output::note(&format!("variables of config.toml: {}", visible(&set.join(", "))));
         }
         output::dim(&format!("executor sha256 {}", parts.executor_digest));
+        for (action, refusal) in host.foresee(package) {
+            output::bad(&format!("{action}: its request would be refused: {}: {}", refusal.code, refusal.message));
+        }
     }
     for world in &granted.imports {
         output::note(&format!("asks for {world}: its requests go through the same gate"));

@@ -148,7 +148,8 @@ async fn registry_searches_without_a_token_and_publishes_with_one_at_the_operato
     install(&cell, &manifest).exits(6).says("needs the variable `table`").says("[tool.registry.variables]");
     cell.config(&config);
     cell.sign_in("supabase", &["registry:write"]);
-    install(&cell, &manifest).exits(0).says("table = \"registry\"");
+    let ran = install(&cell, &manifest).exits(0).says("table = \"registry\"");
+    assert!(!ran.stderr.contains("would be refused"), "{}", ran.stderr);
 
     let answer = cell.hotcell(&["call", "registry", "search", "-a", "query=js&on,(x)"]).exits(0).json();
     let line = "GET /rest/v1/registry?limit=20&name=ilike.%2Ajs%26on%2C%28x%29%2A&order=name.asc&select=name%2Cversion%2Cdescription%2Cpath";
@@ -160,6 +161,11 @@ async fn registry_searches_without_a_token_and_publishes_with_one_at_the_operato
     let body = json!({"name": "left-pad", "version": "1.0.0", "tags": ["text"], "path": "packages/left-pad/1.0.0.tgz"});
     assert_eq!(answer, json!({"line": "POST /rest/v1/registry", "body": body}), "`select` takes the first row");
     assert_eq!(last(&upstream).header("authorization"), [format!("Bearer {}", cell.canary().token())]);
+
+    // A table that no rule knows: a person hears of it before the first call.
+    cell.config(&config.replace("table = \"registry\"", "table = \"other\""));
+    install(&cell, &manifest).exits(0).says("search: its request would be refused: path-not-granted");
+    cell.hotcell(&["call", "registry", "search", "-a", "query=x"]).exits(1).says("path-not-granted");
 }
 
 #[tokio::test(flavor = "multi_thread")]

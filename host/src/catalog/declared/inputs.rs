@@ -204,6 +204,25 @@ impl Input {
         })
     }
 
+    /// A value that fits, of no meaning.
+    pub(crate) fn sample(&self) -> Value {
+        if let Some(default) = &self.default {
+            return default.clone();
+        }
+        let number = self.minimum.or(self.maximum).unwrap_or(1);
+        let single = |kind: Kind| match kind {
+            Kind::Boolean => Value::Bool(true),
+            Kind::Integer | Kind::Number => Value::from(number),
+            Kind::List | Kind::String => Value::from("x"),
+        };
+        match (self.kind, self.values.first(), &self.join) {
+            (Kind::List, _, None) => Value::from(vec![single(self.items.unwrap_or_default())]),
+            (Kind::List, _, Some(_)) => single(self.items.unwrap_or_default()),
+            (_, Some(first), _) => Value::from(first.as_str()),
+            (kind, None, _) => single(kind),
+        }
+    }
+
     fn bounds(&self, value: &Value) -> Option<String> {
         let length = match value {
             Value::Array(items) => items.len(),

@@ -45,9 +45,13 @@ pub struct Build {
 #[derive(Debug, Args)]
 #[command(after_help = "Exit codes: 0 nothing must be repaired (warnings are listed), 6 something must")]
 pub struct Check {
-    /// The project's folder, or a component (.wasm). Default: the nearest project, from here upwards
+    /// The project's folder, a component (.wasm), or the manifest of a tool without code (.toml). Default: the nearest project, from
+    /// here upwards
     #[arg(value_name = "DIR|FILE")]
     pub target: Option<PathBuf>,
+    /// What runs a tool without code
+    #[command(flatten)]
+    pub executor: super::Executor,
     /// The version to compare with. Default: the installed tool of the same name
     #[arg(long, value_name = "FILE")]
     pub against: Option<PathBuf>,
