@@ -34,7 +34,8 @@ pub(crate) fn all(args: &[String]) -> Done {
     say::step("cargo fetch");
     shown(places::cargo().args(["fetch", "--locked"]))?;
     say::step("building hotcell");
-    shown(places::cargo().args(["build", "--package", "hotcell"]))?;
+    // The features of the whole workspace, as the tests have them: one package's own would compile the engine once more.
+    shown(places::cargo().args(["build", "--workspace", "--bins"]))?;
     if runners.is_empty() {
         documentation_and_sdk()?;
     }
