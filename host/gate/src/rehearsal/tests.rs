@@ -55,6 +55,8 @@ impl Watcher for Kept {
 fn folder() -> (tempfile::TempDir, Dir) {
     let folder = tempfile::tempdir().unwrap();
     let dir = Dir::open_ambient_dir(folder.path(), ambient_authority()).unwrap();
+    #[cfg(unix)]
+    dir.set_permissions(".", cap_std::fs::PermissionsExt::from_mode(0o700)).unwrap();
     (folder, dir)
 }
 

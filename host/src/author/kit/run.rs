@@ -7,8 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
 
-use cap_std::ambient_authority;
-use cap_std::fs::Dir;
 use hotcell_gate::Rehearsal;
 use hotcell_gate::RequestRecord;
 use hotcell_gate::Services;
@@ -159,8 +157,8 @@ impl<'a> Bench<'a> {
     pub(crate) async fn run<'c>(&self, case: &'c Case) -> Result<Ran<'c>, Refusal> {
         let folder = tempfile::Builder::new().prefix("hotcell-case-").tempdir();
         let folder = folder.map_err(|error| Refusal::internal(format!("no temporary folder: {}", error.kind())))?;
-        let dir = Dir::open_ambient_dir(folder.path(), ambient_authority())
-            .map_err(|error| Refusal::internal(format!("no temporary folder: {}", error.kind())))?;
+        // For its owner alone, as every store is.
+        let dir = folders::own_folder(&folder.path().join("store"))?;
         let signed_in = case.token_scopes.clone().unwrap_or_else(|| self.all_scopes());
         let rehearsal = Rehearsal::new(dir, Arc::clone(&self.services), &signed_in, Arc::new(Replies::of(case)))?;
 
