@@ -1,7 +1,6 @@
 //! JavaScript: npm brings componentize-js as the project's lock file pins it, and that makes the component.
 
 use std::path::Path;
-use std::path::PathBuf;
 use std::process::Command;
 
 use hotcell_protocol::Code;
