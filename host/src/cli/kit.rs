@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use hotcell_protocol::Code;
 use hotcell_protocol::Refusal;
+use hotcell_protocol::limits;
 
 use super::Exit;
 use super::args;
@@ -39,11 +40,10 @@ pub(super) async fn test(args: &args::Test) -> Result<Exit, Refusal> {
     // Mistakes of case files are told before a build that takes minutes.
     let cases = kit::cases(&dir, file.as_deref(), args.case.as_deref())?;
     let services = kit::services(&dir)?;
+    let own = project.join(PROJECT);
     let package = match (&args.component, args.no_build) {
-        (Some(file), _) => {
-            let own = project.join(PROJECT);
-            package_or(file, own.is_file().then_some(own), &args.executor)?
-        }
+        (None, _) if is_declared(&own) => package_or(&own, None, &args.executor)?,
+        (Some(file), _) => package_or(file, own.is_file().then_some(own), &args.executor)?,
         (None, true) => package_or(&Project::find(Some(&project))?.dist_file(), None, &args.executor)?,
         (None, false) => build_shown(&Project::find(Some(&project))?, Profile::Release)?.package,
     };
@@ -96,6 +96,13 @@ fn project(path: Option<&Path>) -> Result<(PathBuf, Option<String>), Refusal> {
             "name the project's folder, or a file in its folder `tests`",
         )),
     }
+}
+
+/// Whether a project is a tool without code: then there is nothing to build.
+fn is_declared(manifest: &Path) -> bool {
+    let bytes = folders::read_named_file(manifest, limits::MANIFEST_BYTES);
+    let text = bytes.ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    text.and_then(|text| toml::from_str::<toml::Table>(&text).ok()).is_some_and(|table| table.contains_key("executor"))
 }
 
 fn given_up() -> Refusal {
