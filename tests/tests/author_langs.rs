@@ -46,7 +46,7 @@ const JAVASCRIPT: Language = Language {
         ("export function bye() {}\n", "src/tool.js does not export a \"hello\" function"),
         ("export function hello() {}\nnothing.here();\n", "src/tool.js:2:1 ReferenceError: nothing is not defined"),
     ],
-    types: ".hotcell/types/tool.d.ts",
+    types: ".hotcell/types/wit.d.ts",
 };
 
 const PYTHON: Language = Language {
@@ -232,7 +232,8 @@ async fn a_program_in_python_for_wasi_http_runs_as_it_is_and_without_the_manifes
     };
     assert_eq!(call("/repos/a/b/issues").exits(0).json(), json!(["Found a bug"]));
     assert!(call("/repos/a/missing/issues").exits(1).stderr.contains("404"));
-    call("/echo").exits(1);
+    // The gate refuses it; that a scope is missing is what the person is told.
+    call("/echo").exits(4);
     let seen = project.server.seen();
     assert_eq!(seen.len(), 2, "what was not granted was sent");
     assert!(

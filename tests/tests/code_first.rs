@@ -87,7 +87,7 @@ async fn values_of_every_type_come_back_as_they_went_in() {
         {"empty": null}, {"dot": point}, {"box": [point, {"x": 0.0, "y": 0.1}]},
         {"circle": {"radius": 0.5, "middle": point}}, {"named": null}, {"named": "é\u{0}\u{10ffff}"},
     ]);
-    let numbers = |a: u8, b: u16, c: u32, d: &Value, e: i8, f: i16, g: i32, h: &Value, i: f32, j: f64| json!({"a": a, "b": b, "c": c, "d": d, "e": e, "f": f, "g": g, "h": h, "i": i, "j": j});
+    let numbers = |a: u8, b: u16, c: u32, d: &Value, e: i8, f: i16, g: i32, h: &Value, i: f64, j: f64| json!({"a": a, "b": b, "c": c, "d": d, "e": e, "f": f, "g": g, "h": h, "i": i, "j": j});
     let most = numbers(
         255,
         65_535,
@@ -97,7 +97,8 @@ async fn values_of_every_type_come_back_as_they_went_in() {
         32_767,
         i32::MAX,
         &json!("9223372036854775807"),
-        f32::MAX,
+        // As it is written with the digits that a 32-bit number needs.
+        3.402_823_5e38,
         f64::MAX,
     );
     let least = numbers(
@@ -109,7 +110,7 @@ async fn values_of_every_type_come_back_as_they_went_in() {
         -32_768,
         i32::MIN,
         &json!("-9223372036854775808"),
-        f32::MIN,
+        -3.402_823_5e38,
         f64::MIN_POSITIVE,
     );
     let everything = json!({

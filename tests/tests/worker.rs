@@ -20,6 +20,7 @@ use hotcell::worker::Pool;
 use hotcell_protocol::CallRequest;
 use hotcell_protocol::Code;
 use hotcell_protocol::Digest;
+use hotcell_protocol::Imports;
 use hotcell_protocol::Limits;
 use hotcell_protocol::Verdict;
 use hotcell_tests::Agent;
@@ -332,7 +333,7 @@ async fn a_worker_that_rests_for_too_long_ends() {
     let dir = cap_std::fs::Dir::open_ambient_dir(folder.path(), cap_std::ambient_authority()).unwrap();
     let bytes = std::fs::read(programs::guest("by-hand")).unwrap();
     let cache = hotcell_sandbox::CodeCache::new(dir, [7; 32]);
-    let compiled = cache.compiled(&bytes, Digest::of(&bytes), &[], hotcell_sandbox::compile).unwrap();
+    let compiled = cache.compiled(&bytes, Digest::of(&bytes), &Imports::default(), hotcell_sandbox::compile).unwrap();
     let code = std::sync::Arc::new(worker::Code::seal(compiled).unwrap());
     let options = worker::Options { rest: Duration::from_millis(300), ..worker::Options::of(programs::hotcell()) };
     let pool = Pool::new(options);

@@ -77,7 +77,7 @@ mod tests {
             let created = create(parent.path(), &name, lang, kind).unwrap();
             for file in &created.files {
                 let text = std::fs::read_to_string(created.folder.join(file)).unwrap();
-                assert!(!text.contains("{{"), "{file}");
+                assert!(!text.contains("{{name}}"), "{file}");
             }
             assert_eq!(Project::open(&created.folder).unwrap().manifest.name, name);
         }

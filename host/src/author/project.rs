@@ -43,6 +43,7 @@ pub enum Lang {
 
 impl Lang {
     /// As it stands in `[build]`.
+    #[cfg(test)]
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::C => "c",

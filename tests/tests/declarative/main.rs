@@ -115,7 +115,7 @@ async fn private_api_runs_with_a_token_that_it_never_sees() {
     let explained =
         cell.hotcell(&["explain", "private-api", &format!("{}/repos/a/r/issues", upstream.origin()), "POST"]);
     let text = explained.exits(0).stderr;
-    assert!(text.contains("create-issue: allowed") && text.contains("list-issues: method-not-granted"), "{text}");
+    assert!(text.contains("create-issue: allowed") && text.contains("list-issues: insufficient-scope"), "{text}");
 
     let list = cell.hotcell(&["list", "--json"]).exits(0).json();
     assert_eq!(list[0]["declared"]["executor"], "http");

@@ -36,6 +36,7 @@ async fn scene(form: fn(&str) -> String) -> (Cell, Upstream) {
 
 fn record(cell: &Cell, owner: &str, more: &[&str]) -> Ran {
     let arguments = json!({"owner": owner, "repo": "b", "limit": 5}).to_string();
+    std::fs::create_dir_all(cell.path().join("project/tests")).unwrap();
     let out = cell.path().join("project/tests/cases.toml").display().to_string();
     let args = ["record", "github-issues", "list-issues", "--arguments", &arguments, "--out", &out];
     cell.hotcell(&[&args[..], more].concat())

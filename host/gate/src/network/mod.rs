@@ -9,7 +9,7 @@ mod resolver;
 mod script;
 
 pub(crate) use body::too_large;
-pub use client::Network;
+pub(crate) use client::Network;
 pub use issuer::IssuerNetwork;
 #[cfg(test)]
 pub(crate) use resolver::Told;

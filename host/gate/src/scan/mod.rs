@@ -26,7 +26,7 @@ use url::Url;
 use crate::network;
 use crate::network::Received;
 use decode::Undecoded;
-pub use reading::Reading;
+pub(crate) use reading::Reading;
 pub(crate) use secrets::Secrets;
 
 /// Response headers that a tool sees.

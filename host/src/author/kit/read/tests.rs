@@ -150,7 +150,11 @@ fn mistakes_name_file_line_column_key_and_repair() {
             "line 7, column 13",
             "same thing",
         ),
-        (&format!("{request}url = \"/a\"\nheaders = {{}}\nheaders_exact = {{}}\nreply = {{}}\n"), "line 8", "headers"),
+        (
+            &format!("{request}url = \"/a\"\nheaders = {{}}\nheaders_exact = {{}}\nreply = {{}}\n"),
+            "line 8",
+            "same thing",
+        ),
     ] {
         let refusal = read(text).err().unwrap_or_else(|| panic!("was read: {text}"));
         assert_eq!(refusal.code, Code::BadConfig);
