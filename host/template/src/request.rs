@@ -176,7 +176,6 @@ impl Request {
         Ok(uses)
     }
 
-    #[expect(clippy::only_used_in_recursion, reason = "a part of reading a request")]
     fn body(&self, uses: &mut Vec<Use>, value: &Value, at: &mut Vec<String>) -> Result<(), Mistake> {
         let here = |at: &[String], why: String| Mistake { at: at.to_vec(), why };
         if at.len() > BODY_DEPTH {

@@ -74,14 +74,14 @@ fn is_path_char(c: char) -> bool {
 
 fn check(segment: &Text, is_last: bool) -> Result<(), String> {
     let [Piece::Plain(plain)] = segment.pieces() else {
-        let plain = segment.pieces().iter().filter_map(|piece| match piece {
+        let mut plain = segment.pieces().iter().filter_map(|piece| match piece {
             Piece::Plain(text) => Some(text.as_str()),
             Piece::Value(_) => None,
         });
         return match segment.pieces() {
             [] if is_last => Ok(()),
             [] => Err("its path has an empty segment (//)".into()),
-            _ => plain.map(characters).collect(),
+            _ => plain.try_for_each(characters),
         };
     };
     characters(plain)?;
