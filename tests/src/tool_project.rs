@@ -1,5 +1,7 @@
 //! A tool's project, made by `hotcell new` in a cell, before a server that demands the cell's token.
 
+#![allow(clippy::print_stdout, reason = "tests say what they leave out, and what each step took")]
+
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;

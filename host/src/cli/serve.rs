@@ -28,7 +28,7 @@ pub(super) async fn serve(host: Host, args: &args::Serve) -> Result<(), Refusal>
                     "this speaks MCP on standard input: let a client start it (hotcell mcp add), or press Ctrl-C",
                 );
             }
-            let ended = stdio::serve(server.clone()).await;
+            let ended = Box::pin(stdio::serve(server.clone())).await;
             server.finish().await;
             ended
         }

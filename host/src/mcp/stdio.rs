@@ -34,7 +34,7 @@ pub(crate) async fn serve(server: Server) -> Result<(), Refusal> {
         resting.rest().await;
         stopping.cancel();
     });
-    let running = match serve_server_with_ct(server, transport, stop).await {
+    let running = match Box::pin(serve_server_with_ct(server, transport, stop)).await {
         Ok(running) => running,
         // A client that looks at us and leaves, or a stop before the first message, is no mistake.
         Err(ServerInitializeError::ConnectionClosed(_) | ServerInitializeError::Cancelled) => return Ok(()),

@@ -223,6 +223,6 @@ fn every_example_of_the_page_is_one_of_the_cases_that_run() {
 }
 
 /// The value of a case's verdict.
-fn verdict<'a>(report: &'a Value, case: usize) -> &'a Value {
+fn verdict(report: &Value, case: usize) -> &Value {
     &report["cases"][case]["verdict"]
 }

@@ -119,7 +119,7 @@ mod tests {
     #[test]
     fn what_the_code_says_is_found_in_its_modules_and_taken_out_with_what_nobody_needs() {
         let component = around(&around(&module(), MODULE), NESTED);
-        let parts = taken_apart(&with("producers", &[7; 100], component.clone())).unwrap();
+        let parts = taken_apart(&with("producers", &[7; 100], component)).unwrap();
         assert_eq!(parts.actions, "[actions.\"a\"]\n[actions.\"b\"]\n");
         assert!(parts.left_out > 5_100, "{}", parts.left_out);
         let text = String::from_utf8_lossy(&parts.component).into_owned();
