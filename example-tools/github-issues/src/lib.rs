@@ -49,7 +49,7 @@ impl Guest for Tool {
         };
         let found: Vec<Found> = issues(http::Method::Get, &owner, &repo)?
             .query("state", state)
-            .query("per_page", &limit.unwrap_or(30).clamp(1, 100).to_string())
+            .query("per_page", limit.unwrap_or(30).clamp(1, 100).to_string())
             .send()?
             .ok()?
             .json()?;

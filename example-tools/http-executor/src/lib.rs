@@ -38,9 +38,9 @@ fn send(request: &Request, values: &Map<String, Value>) -> Result<http::Response
         Base::Origin(origin) => origin,
         Base::Service(name) => http::service(&name)?.origin().to_owned(),
     };
-    let expanded = request.expand(&origin, values).map_err(|problem| {
-        Problem::Argument(format!("{}: {}", problem.name, problem.why))
-    })?;
+    let expanded = request
+        .expand(&origin, values)
+        .map_err(|problem| Problem::Argument(format!("{}: {}", problem.name, problem.why)))?;
     let mut asked = http::Request::new(method(expanded.method), expanded.url);
     for (name, value) in &expanded.headers {
         asked = asked.header(name, value);
