@@ -58,7 +58,7 @@ const PYTHON: Language = Language {
             "import wit_world\nclass WitWorld(wit_world.WitWorld):\n    pass\n",
             "each function that wit/ exports needs a method",
         ),
-        ("import requests\n", "packages that the component needs stand in requirements.txt"),
+        ("import no_such_package\n", "packages that the component needs stand in requirements.txt"),
     ],
     types: ".hotcell/bindings/wit_world/__init__.py",
 };
