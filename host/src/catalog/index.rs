@@ -6,9 +6,11 @@
 use std::collections::BTreeMap;
 
 use cap_std::fs::Dir;
+use hotcell_protocol::Refusal;
 use hotcell_protocol::limits;
 
 use super::Granted;
+use super::grants;
 use crate::folders;
 
 /// The file's name in the state folder. The first line is the digest; each other line is one grant, as JSON.
@@ -59,13 +61,25 @@ impl Index {
     }
 }
 
+/// All grants of a text: from its index, or else read from it, with an index for the next time.
+///
+/// # Errors
+/// As [`grants::read`].
+pub(super) fn grants_of(state: &Dir, text: &str, index: Option<Index>) -> Result<BTreeMap<String, Granted>, Refusal> {
+    if let Some(grants) = index.and_then(|index| index.all()) {
+        return Ok(grants);
+    }
+    let grants = grants::read(text)?;
+    Index::write(state, text, &grants);
+    Ok(grants)
+}
+
 fn digest(text: &str) -> String {
     blake3::hash(text.as_bytes()).to_hex().to_string()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::grants;
     use super::*;
     use crate::Manifest;
     use hotcell_protocol::Digest;

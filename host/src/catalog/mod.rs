@@ -135,12 +135,7 @@ impl Catalog {
     /// [`Code::StoreUnavailable`] or [`Code::BadConfig`] if the file cannot be read.
     pub fn grants(&self) -> Result<BTreeMap<String, Granted>, Refusal> {
         let Some(text) = self.text()? else { return Ok(BTreeMap::new()) };
-        if let Some(grants) = Index::of(&self.state, &text).and_then(|index| index.all()) {
-            return Ok(grants);
-        }
-        let grants = grants::read(&text)?;
-        Index::write(&self.state, &text, &grants);
-        Ok(grants)
+        index::grants_of(&self.state, &text, Index::of(&self.state, &text))
     }
 
     /// Whether the grants can be read.
@@ -149,7 +144,9 @@ impl Catalog {
     /// As [`Catalog::grants`].
     pub(crate) fn check(&self) -> Result<(), Refusal> {
         match self.text()? {
-            Some(text) if Index::of(&self.state, &text).is_none() => self.grants().map(drop),
+            Some(text) if Index::of(&self.state, &text).is_none() => {
+                index::grants_of(&self.state, &text, None).map(drop)
+            }
             _ => Ok(()),
         }
     }
@@ -207,11 +204,12 @@ impl Catalog {
     }
 
     fn read_one(&self, tool: &str) -> Result<Granted, Refusal> {
-        let indexed = self.text()?.and_then(|text| Index::of(&self.state, &text)).and_then(|index| index.find(tool));
-        if let Some(granted) = indexed {
+        let Some(text) = self.text()? else { return Err(unknown_tool(tool, &BTreeMap::new())) };
+        let index = Index::of(&self.state, &text);
+        if let Some(granted) = index.as_ref().and_then(|index| index.find(tool)) {
             return Ok(granted);
         }
-        let mut grants = self.grants()?;
+        let mut grants = index::grants_of(&self.state, &text, index)?;
         grants.remove(tool).ok_or_else(|| unknown_tool(tool, &grants))
     }
 

@@ -18,7 +18,15 @@ use crate::folders;
 /// Reads a component and its manifest: the one inside, the one named, or one beside it. Of a manifest alone, the executor that it
 /// asks for is the component.
 pub(super) fn package(file: &Path, manifest: Option<&Path>, executor: &args::Executor) -> Result<Package, Refusal> {
-    let bytes = folders::read_named_file(file, limits::COMPONENT_BYTES)?;
+    of_bytes(file, manifest, folders::read_named_file(file, limits::COMPONENT_BYTES)?, executor)
+}
+
+fn of_bytes(
+    file: &Path,
+    manifest: Option<&Path>,
+    bytes: Vec<u8>,
+    executor: &args::Executor,
+) -> Result<Package, Refusal> {
     if manifest.is_none() && file.extension().is_some_and(|ending| ending == "toml") {
         return of_manifest(file, bytes, executor);
     }
@@ -41,7 +49,7 @@ pub(super) fn package_or(
     let component = folders::read_named_file(file, limits::COMPONENT_BYTES)?;
     let carried = hotcell_sandbox::is_component(&component) && crate::catalog::embedded(&component)?.is_some();
     let other = manifest.filter(|_| !carried && beside(file).is_none());
-    package(file, other.as_deref(), executor)
+    of_bytes(file, other.as_deref(), component, executor)
 }
 
 fn with_manifest(file: &Path, manifest: Option<&Path>, component: Vec<u8>) -> Result<Package, Refusal> {

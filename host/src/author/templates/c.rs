@@ -1,8 +1,8 @@
 //! C. The header of the SDK and the WIT of `hotcell:tool` are written into the project; the bindings are made at each build.
 
 use super::Files;
-use super::HOTCELL_WIT;
 use super::Kind;
+use super::with_wit;
 
 const COMMON: [(&str, &str); 3] = [
     (".gitignore", include_str!("../../../templates/c/gitignore")),
@@ -28,9 +28,5 @@ const BLANK: [(&str, &str); 5] = [
 ];
 
 pub(super) fn files(kind: Kind) -> Files {
-    let own: &[_] = match kind {
-        Kind::Api => &API,
-        Kind::Blank => &BLANK,
-    };
-    own.iter().chain(&COMMON).chain(&HOTCELL_WIT).copied().collect()
+    with_wit(kind, &API, &BLANK, &COMMON)
 }

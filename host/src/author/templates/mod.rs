@@ -37,13 +37,27 @@ pub(super) fn files(lang: Lang, kind: Kind) -> Files {
     }
 }
 
+/// The files of a kind and those of both, with the WIT of `hotcell:tool`.
+fn with_wit(
+    kind: Kind,
+    api: &[(&'static str, &'static str)],
+    blank: &[(&'static str, &'static str)],
+    common: &[(&'static str, &'static str)],
+) -> Files {
+    let own = match kind {
+        Kind::Api => api,
+        Kind::Blank => blank,
+    };
+    own.iter().chain(common).chain(&HOTCELL_WIT).copied().collect()
+}
+
 /// A template's text with the tool's name in it.
 pub(super) fn with_name(text: &str, name: &str) -> String {
     text.replace(NAME, name)
 }
 
 /// The WIT of `hotcell:tool`, for languages whose builder wants to see the whole world.
-pub(super) const HOTCELL_WIT: [(&str, &str); 4] = [
+const HOTCELL_WIT: [(&str, &str); 4] = [
     ("wit/deps/hotcell-tool/http.wit", include_str!("../../../../wit/http.wit")),
     ("wit/deps/hotcell-tool/log.wit", include_str!("../../../../wit/log.wit")),
     ("wit/deps/hotcell-tool/progress.wit", include_str!("../../../../wit/progress.wit")),

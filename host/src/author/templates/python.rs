@@ -1,8 +1,8 @@
 //! Python. pip's requirements pin the builder and the packages; the WIT of `hotcell:tool` is written into the project.
 
 use super::Files;
-use super::HOTCELL_WIT;
 use super::Kind;
+use super::with_wit;
 
 const COMMON: [(&str, &str); 3] = [
     (".gitignore", include_str!("../../../templates/python/gitignore")),
@@ -31,11 +31,7 @@ const BLANK: [(&str, &str); 6] = [
 ];
 
 pub(super) fn files(kind: Kind) -> Files {
-    let own: &[_] = match kind {
-        Kind::Api => &API,
-        Kind::Blank => &BLANK,
-    };
-    own.iter().chain(&COMMON).chain(&HOTCELL_WIT).copied().collect()
+    with_wit(kind, &API, &BLANK, &COMMON)
 }
 
 #[cfg(test)]
