@@ -4,6 +4,7 @@
 
 mod cases;
 mod named;
+mod stamp;
 
 use std::fs::DirBuilder;
 use std::fs::TryLockError;
@@ -17,6 +18,7 @@ use std::time::Instant;
 use crate::random;
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
+use cap_std::fs::File;
 use cap_std::fs::OpenOptions;
 pub(crate) use cases::case_files;
 pub(crate) use cases::fingerprint;
@@ -29,6 +31,10 @@ pub(crate) use named::make_named_folder;
 pub(crate) use named::named_folder;
 pub(crate) use named::remove_folder_in;
 pub(crate) use named::replace_open_file;
+pub(crate) use stamp::ReadOnce;
+pub(crate) use stamp::Stamp;
+pub(crate) use stamp::inode;
+pub(crate) use stamp::metadata;
 use zeroize::Zeroizing;
 
 /// How long a lock of another process is waited for.
@@ -249,17 +255,17 @@ fn write_synced(dir: &Dir, name: &str, bytes: &[u8]) -> std::io::Result<()> {
     file.sync_all()
 }
 
-/// Adds one line to a file, made with mode 0600 if it is missing. Lines of other processes are not torn: one write, append mode.
+/// Opens a file to add lines to it, made with mode 0600 if it is missing. Lines of other processes are not torn where each is
+/// one write.
 ///
 /// # Errors
-/// [`Code::StoreUnavailable`] if it cannot be written.
-pub(crate) fn append_line(dir: &Dir, name: &str, line: &str) -> Result<(), Refusal> {
+/// [`Code::StoreUnavailable`] if it cannot be opened.
+pub(crate) fn open_to_append(dir: &Dir, name: &str) -> Result<File, Refusal> {
     let mut options = OpenOptions::new();
     options.append(true).create(true);
     #[cfg(unix)]
     cap_std::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let written = dir.open_with(name, &options).and_then(|mut file| file.write_all(format!("{line}\n").as_bytes()));
-    written.map_err(|error| unusable_file(name, &error))
+    dir.open_with(name, &options).map_err(|error| unusable_file(name, &error))
 }
 
 /// 32 random bytes that this user's Hotcell keeps in a file of its own, made the first time.
@@ -364,7 +370,7 @@ fn foreign(path: &Path, what: &str) -> Refusal {
     Refusal::new(Code::BadConfig, format!("{} {what}", path.display()), hint)
 }
 
-fn unusable_file(name: &str, error: &std::io::Error) -> Refusal {
+pub(crate) fn unusable_file(name: &str, error: &std::io::Error) -> Refusal {
     Refusal::new(
         Code::StoreUnavailable,
         format!("{name} cannot be used: {}", error.kind()),

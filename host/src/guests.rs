@@ -112,12 +112,21 @@ impl Guests {
         }
     }
 
+    /// Starts a process for the tool that is loaded next, where guests have one.
+    fn start_ahead(&self) {
+        match self {
+            Self::Here(_) => {}
+            #[cfg(target_os = "linux")]
+            Self::Apart(pool) => pool.start_ahead(),
+        }
+    }
+
     /// A tool of compiled code.
     pub(crate) fn load(&self, compiled: Compiled) -> Result<Loaded, Refusal> {
         match self {
             Self::Here(sandbox) => sandbox.load_compiled(compiled).map(Loaded::Here),
             #[cfg(target_os = "linux")]
-            Self::Apart(_) => hotcell_worker::Code::seal(compiled).map(|code| Loaded::Apart(Arc::new(code))),
+            Self::Apart(pool) => pool.load(compiled).map(Loaded::Apart),
         }
     }
 
@@ -204,6 +213,15 @@ impl Host {
     pub fn with_isolation(mut self, isolation: Isolation) -> Self {
         self.room.isolation = isolation;
         self
+    }
+
+    /// Says that one tool is about to be called, so that a process for it starts while it is looked for and read. For a program
+    /// that makes one call and ends.
+    pub(crate) fn start_ahead(&self) {
+        // Where there is no room for guests, the call will say so.
+        if let Ok(guests) = self.room.guests() {
+            guests.start_ahead();
+        }
     }
 
     /// The process ids of the workers that live now: none where guests run in this process.

@@ -1,7 +1,13 @@
 //! The audit record: one JSON line for each call and for each of its requests. Never a query, a header's value, a body
 //! or an argument (threat G14).
 
+use std::io::Write as _;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+
 use cap_std::fs::Dir;
+use cap_std::fs::File;
+use cap_std::fs::Metadata;
 use hotcell_protocol::Digest;
 use hotcell_protocol::Refusal;
 use hotcell_vault::User;
@@ -20,6 +26,13 @@ const FILE_BYTES: u64 = 16 * 1024 * 1024;
 /// The audit record.
 pub struct Record {
     folder: Dir,
+    open: Mutex<Option<Open>>,
+}
+
+/// The file as it was opened for an earlier line.
+struct Open {
+    file: File,
+    inode: Option<u64>,
 }
 
 /// One line.
@@ -49,7 +62,7 @@ impl Record {
     /// # Errors
     /// [`hotcell_protocol::Code::StoreUnavailable`] if its folder cannot be made.
     pub fn open(state: &Dir) -> Result<Self, Refusal> {
-        Ok(Self { folder: folders::own_subfolder(state, "audit")? })
+        Ok(Self { folder: folders::own_subfolder(state, "audit")?, open: Mutex::default() })
     }
 
     /// Adds one line.
@@ -57,16 +70,32 @@ impl Record {
     /// # Errors
     /// [`hotcell_protocol::Code::StoreUnavailable`] if it cannot be written: what is not recorded must not look as if it were.
     pub fn add(&self, line: &Line<'_, impl Serialize>) -> Result<(), Refusal> {
-        let text = serde_json::to_string(line).map_err(|_| Refusal::internal("an audit line has no JSON form"))?;
-        let full = || self.folder.metadata(FILE).is_ok_and(|metadata| metadata.len() > FILE_BYTES);
-        if full() {
-            // One process alone puts it aside: two would put the new one aside right after, over the old one.
-            let _lock = folders::lock(&self.folder, LOCK)?;
-            if full() {
-                drop(self.folder.rename(FILE, &self.folder, EARLIER));
-            }
+        let mut text = serde_json::to_vec(line).map_err(|_| Refusal::internal("an audit line has no JSON form"))?;
+        text.push(b'\n');
+        let mut held = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut now = folders::metadata(&self.folder, FILE).ok();
+        if now.as_ref().is_some_and(is_full) {
+            self.put_aside()?;
+            now = None;
         }
-        folders::append_line(&self.folder, FILE, &text)
+        // What was put aside, or deleted, since the last line is not added to.
+        let inode = now.as_ref().and_then(folders::inode);
+        let fits = |open: &Open| inode.is_some() && open.inode == inode;
+        let open = match held.take().filter(fits) {
+            Some(known) => held.insert(known),
+            None => held.insert(Open::of(&self.folder)?),
+        };
+        open.file.write_all(&text).map_err(|error| folders::unusable_file(FILE, &error))
+    }
+
+    /// Begins a new file.
+    fn put_aside(&self) -> Result<(), Refusal> {
+        // One process alone puts it aside: two would put the new one aside right after, over the old one.
+        let _lock = folders::lock(&self.folder, LOCK)?;
+        if folders::metadata(&self.folder, FILE).is_ok_and(|metadata| is_full(&metadata)) {
+            drop(self.folder.rename(FILE, &self.folder, EARLIER));
+        }
+        Ok(())
     }
 
     /// Reads the record from its beginning, the part that was put aside too.
@@ -74,6 +103,18 @@ impl Record {
     pub fn reader(&self) -> Reader<'_> {
         Reader { folder: &self.folder, begun: false, at: 0 }
     }
+}
+
+impl Open {
+    fn of(folder: &Dir) -> Result<Self, Refusal> {
+        let file = folders::open_to_append(folder, FILE)?;
+        let inode = file.metadata().ok().as_ref().and_then(folders::inode);
+        Ok(Self { file, inode })
+    }
+}
+
+fn is_full(metadata: &Metadata) -> bool {
+    metadata.len() > FILE_BYTES
 }
 
 /// Reads the record, and what is added to it later.
@@ -144,15 +185,28 @@ mod tests {
             "{lines:?}"
         );
         assert_eq!(record.reader().new_lines().unwrap().len(), 4, "a new reader begins at the beginning");
-        folders::append_line(&record.folder, FILE, "whole").unwrap();
-        record
-            .folder
-            .open_with(FILE, cap_std::fs::OpenOptions::new().append(true))
-            .unwrap()
-            .write_all(b"torn")
-            .unwrap();
+        folders::open_to_append(&record.folder, FILE).unwrap().write_all(b"whole\ntorn").unwrap();
         assert_eq!(reader.new_lines().unwrap(), ["whole"]);
     }
 
-    use std::io::Write as _;
+    #[test]
+    fn a_full_file_is_put_aside_and_a_deleted_one_made_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folders::own_folder(&folder.path().join("state")).unwrap();
+        let (record, other) = (Record::open(&state).unwrap(), Record::open(&state).unwrap());
+        let read = |name: &str| record.folder.read_to_string(name).unwrap();
+        record.add(&line(1)).unwrap();
+        other.add(&line(2)).unwrap();
+        let file = folders::open_to_append(&record.folder, FILE).unwrap();
+        file.set_len(FILE_BYTES + 1).unwrap();
+        // Both have the full file open; each finds the new one.
+        record.add(&line(3)).unwrap();
+        other.add(&line(4)).unwrap();
+        assert!(read(EARLIER).contains("\"number\":2") && !read(EARLIER).contains("\"number\":3"));
+        assert!(read(FILE).contains("\"number\":3") && read(FILE).contains("\"number\":4"));
+        record.folder.remove_file(FILE).unwrap();
+        record.add(&line(5)).unwrap();
+        other.add(&line(6)).unwrap();
+        assert_eq!(read(FILE).lines().count(), 2);
+    }
 }

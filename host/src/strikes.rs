@@ -1,6 +1,7 @@
 //! The book of strikes: `strikes.json` in the state folder. What a tool did in one process counts in the next.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 
@@ -13,6 +14,7 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use crate::folders;
+use crate::folders::ReadOnce;
 
 const FILE: &str = "strikes.json";
 const LOCK: &str = "strikes.lock";
@@ -21,6 +23,7 @@ const FILE_BYTES: usize = 4 * 1024 * 1024;
 /// The book.
 pub struct Strikes {
     state: Dir,
+    known: ReadOnce<Book>,
     /// A strike could not be written down: then everybody counts as suspended in this process.
     lost: AtomicBool,
 }
@@ -40,7 +43,7 @@ impl Strikes {
     /// [`hotcell_protocol::Code::Internal`] if the folder cannot be opened once more.
     pub fn open(state: &Dir) -> Result<Self, Refusal> {
         let state = state.try_clone().map_err(|_| Refusal::internal("the state folder cannot be opened again"))?;
-        Ok(Self { state, lost: AtomicBool::new(false) })
+        Ok(Self { state, known: ReadOnce::default(), lost: AtomicBool::new(false) })
     }
 
     /// The services for which a tool is suspended.
@@ -48,7 +51,7 @@ impl Strikes {
     /// # Errors
     /// [`hotcell_protocol::Code::StoreUnavailable`] if the book cannot be read.
     pub fn suspended(&self, digest: Digest) -> Result<Vec<String>, Refusal> {
-        let book = self.read()?;
+        let book = self.known()?;
         let of = book.strikes.get(&digest.to_string());
         Ok(of
             .into_iter()
@@ -63,7 +66,7 @@ impl Strikes {
     /// # Errors
     /// As [`Strikes::suspended`].
     pub(crate) fn has_any(&self, digest: Digest) -> Result<bool, Refusal> {
-        Ok(self.read()?.strikes.get(&digest.to_string()).is_some_and(|of| of.values().any(|count| *count > 0)))
+        Ok(self.known()?.strikes.get(&digest.to_string()).is_some_and(|of| of.values().any(|count| *count > 0)))
     }
 
     /// Forgets the strikes of a tool. Reached by a person's command only. Returns the services that had some.
@@ -76,6 +79,11 @@ impl Strikes {
         let gone = book.strikes.remove(&digest.to_string()).unwrap_or_default();
         self.write(&book)?;
         Ok(gone.keys().map(|service| shown(service)).collect())
+    }
+
+    /// The book. Looked at for each call, so that it is not read anew while it stays as it is.
+    fn known(&self) -> Result<Arc<Book>, Refusal> {
+        self.known.get(&self.state, FILE, || self.read())
     }
 
     fn read(&self) -> Result<Book, Refusal> {
@@ -110,12 +118,12 @@ fn shown(service: &str) -> String {
 
 impl StrikeBook for Strikes {
     fn count(&self, digest: Digest, service: &str) -> u32 {
-        let of = |book: Book| book.strikes.get(&digest.to_string()).and_then(|of| of.get(service)).copied();
+        let of = |book: Arc<Book>| book.strikes.get(&digest.to_string()).and_then(|of| of.get(service)).copied();
         if self.lost.load(Ordering::Relaxed) {
             return STRIKES;
         }
         // A book that cannot be read suspends: a tool must not win by breaking it.
-        self.read().map_or(STRIKES, |book| of(book).unwrap_or_default())
+        self.known().map_or(STRIKES, |book| of(book).unwrap_or_default())
     }
 
     fn add(&self, digest: Digest, service: &str) {

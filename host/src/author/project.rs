@@ -170,7 +170,8 @@ impl Project {
             .map_err(|_| Refusal::new(Code::BadConfig, format!("{SERVICES} is not UTF-8"), "save it as UTF-8"))
     }
 
-    /// A file that was changed after the last build, if one was: then what is built is not what stands there.
+    /// A file that was changed after the last build, if one was: then what is built is not what stands there. Times
+    /// of files are as coarse as the kernel's tick, and a build takes longer than one: the same time means a change.
     pub(crate) fn changed_since_built(&self) -> Option<PathBuf> {
         let built = self.dist_file().metadata().ok()?.modified().ok()?;
         let wit = self.build.wit.as_deref().unwrap_or("wit");
@@ -180,7 +181,7 @@ impl Project {
             let Ok(metadata) = place.symlink_metadata() else { continue };
             if metadata.is_dir() {
                 places.extend(place.read_dir().into_iter().flatten().flatten().map(|entry| entry.path()));
-            } else if metadata.modified().is_ok_and(|changed| changed > built) {
+            } else if metadata.modified().is_ok_and(|changed| changed >= built) {
                 return Some(place.strip_prefix(&self.folder).unwrap_or(&place).to_owned());
             }
         }

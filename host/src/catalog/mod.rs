@@ -23,6 +23,8 @@ use hotcell_protocol::Refusal;
 use hotcell_protocol::limits;
 
 use crate::folders;
+use crate::folders::ReadOnce;
+pub(crate) use crate::folders::Stamp;
 pub use declared::Input;
 pub use declared::Kind;
 pub use executor::Parts;
@@ -96,26 +98,12 @@ impl Package {
     }
 }
 
-/// A state of the grants' file. Equal stamps mean equal grants.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Stamp(Option<(u64, u64, Option<cap_std::time::SystemTime>)>);
-
-#[cfg(unix)]
-fn inode(metadata: &cap_std::fs::Metadata) -> u64 {
-    cap_std::fs::MetadataExt::ino(metadata)
-}
-
-#[cfg(not(unix))]
-fn inode(_: &cap_std::fs::Metadata) -> u64 {
-    0
-}
-
 /// The installed tools.
 pub struct Catalog {
     state: Dir,
     tools: Dir,
     /// Grants that were looked for, at one state of them all.
-    found: Mutex<(Stamp, BTreeMap<String, Granted>)>,
+    found: ReadOnce<Mutex<BTreeMap<String, Granted>>>,
 }
 
 impl Catalog {
@@ -126,7 +114,7 @@ impl Catalog {
     pub fn open(state: &Dir) -> Result<Self, Refusal> {
         let state = state.try_clone().map_err(|_| Refusal::internal("the state folder cannot be opened again"))?;
         let tools = folders::own_subfolder(&state, TOOLS)?;
-        Ok(Self { state, tools, found: Mutex::default() })
+        Ok(Self { state, tools, found: ReadOnce::default() })
     }
 
     /// All grants by tool name.
@@ -160,10 +148,8 @@ impl Catalog {
     }
 
     /// What changes whenever the grants do, without reading them: the file is replaced, never written in place.
-    #[must_use]
-    pub fn stamp(&self) -> Stamp {
-        let metadata = self.state.metadata(grants::FILE).ok();
-        Stamp(metadata.map(|metadata| (inode(&metadata), metadata.len(), metadata.modified().ok())))
+    pub(crate) fn stamp(&self) -> Stamp {
+        Stamp::of(&self.state, grants::FILE)
     }
 
     /// Tells whether a grant still stands as it is. Cheap as long as nobody changed any.
@@ -189,17 +175,13 @@ impl Catalog {
     /// # Errors
     /// [`Code::UnknownTool`] naming what is installed.
     pub fn find(&self, tool: &str) -> Result<Granted, Refusal> {
-        // The stamp first: grants that change meanwhile look changed at the next look.
-        let stamp = self.stamp();
-        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
-        if found.0 != stamp {
-            *found = (stamp, BTreeMap::new());
-        }
-        if let Some(granted) = found.1.get(tool) {
+        let found = self.found.get(&self.state, grants::FILE, || Ok::<_, Refusal>(Mutex::default()))?;
+        let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(granted) = found.get(tool) {
             return Ok(granted.clone());
         }
         let granted = self.read_one(tool)?;
-        found.1.insert(tool.to_owned(), granted.clone());
+        found.insert(tool.to_owned(), granted.clone());
         Ok(granted)
     }
 

@@ -32,6 +32,7 @@ use crate::Watcher;
 use crate::stop;
 
 pub(super) async fn call(host: &Host, args: &args::Call) -> Result<Exit, Refusal> {
+    host.start_ahead();
     let arguments = read_arguments(host, &args.tool, &args.action, args.json.as_deref(), &args.args)?;
     let request = Request {
         tool: args.tool.clone(),

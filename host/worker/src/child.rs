@@ -24,6 +24,7 @@ use hotcell_sandbox::Sandbox;
 use hotcell_sandbox::Tool;
 use tokio::sync::Notify;
 
+use crate::code;
 use crate::outbox::Outbox;
 use crate::remote::Remote;
 use crate::walls;
@@ -50,12 +51,17 @@ pub fn run() -> ExitCode {
 fn live() -> io::Result<()> {
     let mut standing = walls::before_threads();
     let mut socket = Blocking::from(io::stdin().as_fd().try_clone_to_owned()?);
+    // What takes time and needs no code comes first: the broker may still be reading it.
+    let sandbox = Sandbox::new(&hotcell_sandbox::Options::default());
     let (order, json) = wire::read_one(&mut socket)?;
     let Order::Start { version } = order else { return Err(wire::broken("no start")) };
     if version != wire::VERSION {
         return Err(wire::broken("another version"));
     }
-    let loaded = load(&json);
+    if !code::is_sealed(io::stdout()) {
+        return Err(wire::broken("code that could be changed"));
+    }
+    let loaded = sandbox.and_then(|sandbox| load(sandbox, &json));
     walls::close_standard_streams()?;
     standing.extend(walls::no_files());
     let refused = loaded.as_ref().err().cloned();
@@ -88,10 +94,9 @@ fn end() -> ! {
 
 /// Maps the code. What it was made of was checked by the broker, and it is sealed: this runs before the walls stand, because
 /// with them nothing can become executable any more.
-fn load(json: &[u8]) -> Result<(Sandbox, Tool), Refusal> {
+fn load(sandbox: Sandbox, json: &[u8]) -> Result<(Sandbox, Tool), Refusal> {
     let description: Description =
         serde_json::from_slice(json).map_err(|_| Refusal::internal("a description cannot be read"))?;
-    let sandbox = Sandbox::new(&hotcell_sandbox::Options::default())?;
     // Safety: the broker put there what the compiler made, sealed, and started this process with it.
     #[expect(unsafe_code, reason = "the code that this process was started to run")]
     let tool = unsafe { sandbox.load_mapped(description, Path::new(CODE)) }?;

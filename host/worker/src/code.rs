@@ -1,7 +1,9 @@
 //! A tool's compiled code as workers get it: in memory that nobody can write to any more.
 
 use std::fs::File;
+use std::io;
 use std::io::Write as _;
+use std::os::fd::AsFd;
 use std::os::fd::OwnedFd;
 
 use hotcell_protocol::Description;
@@ -24,11 +26,15 @@ impl Code {
     /// # Errors
     /// [`hotcell_protocol::Code::Internal`] if the system has no room.
     pub fn seal(compiled: Compiled) -> Result<Self, Refusal> {
+        Self::seal_in(Blank::new().map_err(no_memory)?, compiled)
+    }
+
+    /// The same, where a worker that waits for its code looks for it.
+    pub(crate) fn seal_in(blank: Blank, compiled: Compiled) -> Result<Self, Refusal> {
         let description = compiled.description().clone();
         let json =
             serde_json::to_vec(&description).map_err(|_| Refusal::internal("a description cannot be written"))?;
-        let file =
-            sealed(compiled.code()).map_err(|_| Refusal::internal("the system has no memory for a tool's code"))?;
+        let file = blank.sealed(compiled.code()).map_err(no_memory)?;
         Ok(Self { description, json, file })
     }
 
@@ -43,18 +49,42 @@ impl Code {
     }
 
     /// The file, to be inherited.
-    pub(crate) fn handle(&self) -> std::io::Result<OwnedFd> {
+    pub(crate) fn handle(&self) -> io::Result<OwnedFd> {
         Ok(self.file.try_clone()?.into())
     }
 }
 
-fn sealed(code: &[u8]) -> std::io::Result<File> {
-    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
-    let mut file = File::from(rustix::fs::memfd_create("hotcell-code", flags)?);
-    file.write_all(code)?;
-    let seals = SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL;
-    rustix::fs::fcntl_add_seals(&file, seals)?;
-    Ok(file)
+/// A file for code that is still to come.
+pub(crate) struct Blank(File);
+
+impl Blank {
+    pub(crate) fn new() -> io::Result<Self> {
+        let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+        Ok(Self(File::from(rustix::fs::memfd_create("hotcell-code", flags)?)))
+    }
+
+    /// The file, to be inherited.
+    pub(crate) fn handle(&self) -> io::Result<OwnedFd> {
+        Ok(self.0.try_clone()?.into())
+    }
+
+    fn sealed(mut self, code: &[u8]) -> io::Result<File> {
+        self.0.write_all(code)?;
+        rustix::fs::fcntl_add_seals(&self.0, SEALS)?;
+        Ok(self.0)
+    }
+}
+
+/// What nobody can do to sealed code, whoever has the file open.
+const SEALS: SealFlags = SealFlags::WRITE.union(SealFlags::GROW).union(SealFlags::SHRINK).union(SealFlags::SEAL);
+
+/// Whether this file is sealed: a worker runs nothing else.
+pub(crate) fn is_sealed(file: impl AsFd) -> bool {
+    rustix::fs::fcntl_get_seals(file).is_ok_and(|seals| seals.contains(SEALS))
+}
+
+fn no_memory(_: io::Error) -> Refusal {
+    Refusal::internal("the system has no memory for a tool's code")
 }
 
 #[cfg(test)]
@@ -65,7 +95,12 @@ mod tests {
 
     #[test]
     fn i2_sealed_code_cannot_be_changed_by_anybody() {
-        let file = sealed(b"code").unwrap();
+        let blank = Blank::new().unwrap();
+        // A worker that was started before has the same file open.
+        let early = File::from(blank.handle().unwrap());
+        assert!(!is_sealed(&early));
+        let file = blank.sealed(b"code").unwrap();
+        assert!(is_sealed(&early) && early.write_at(b"x", 0).is_err() && early.set_len(1).is_err());
         assert!(file.write_at(b"x", 0).is_err());
         assert!(file.set_len(1).is_err() && file.set_len(9).is_err());
         assert!(rustix::fs::fcntl_add_seals(&file, SealFlags::empty()).is_err());

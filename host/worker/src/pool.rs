@@ -16,11 +16,13 @@ use hotcell_protocol::Outside;
 use hotcell_protocol::Refusal;
 use hotcell_protocol::Verdict;
 use hotcell_protocol::limits;
+use hotcell_sandbox::Compiled;
 use hotcell_sandbox::values;
 use tokio::sync::Notify;
 use tokio::time::timeout_at;
 
 use crate::Code;
+use crate::code::Blank;
 use crate::process::Worker;
 use crate::walls::Walls;
 
@@ -69,6 +71,14 @@ pub struct Pool {
     options: Options,
     seats: Arc<Mutex<Vec<Seat>>>,
     changed: Notify,
+    /// A worker that waits for code.
+    ahead: Mutex<Option<Ahead>>,
+}
+
+/// A worker without a tool, and where it looks for its code.
+struct Ahead {
+    worker: Arc<Worker>,
+    blank: Blank,
 }
 
 /// A worker of the pool.
@@ -85,7 +95,34 @@ impl Pool {
     /// A pool without workers: they are started when they are needed.
     #[must_use]
     pub fn new(options: Options) -> Self {
-        Self { options, seats: Arc::default(), changed: Notify::new() }
+        Self { options, seats: Arc::default(), changed: Notify::new(), ahead: Mutex::default() }
+    }
+
+    /// Starts a worker for the tool that is loaded next, so that the process starts while its code is read. For tasks of a
+    /// runtime. Where it does not start, the call will say so.
+    pub fn start_ahead(&self) {
+        // Where each call has a process of its own, that is started for the call.
+        if self.options.isolation != Isolation::Tool {
+            return;
+        }
+        let started = Blank::new().and_then(|blank| {
+            let worker = Worker::start_with(&self.options.program, blank.handle()?)?;
+            Ok(Ahead { worker, blank })
+        });
+        *held(&self.ahead) = started.ok();
+    }
+
+    /// Puts a tool's code where its workers find it: the one that was started ahead, if there is one, gets it at once.
+    ///
+    /// # Errors
+    /// As [`Code::seal`].
+    pub fn load(&self, compiled: Compiled) -> Result<Arc<Code>, Refusal> {
+        let ahead = held(&self.ahead).take().filter(|ahead| !ahead.worker.is_gone());
+        let Some(Ahead { worker, blank }) = ahead else { return Code::seal(compiled).map(Arc::new) };
+        let code = Arc::new(Code::seal_in(blank, compiled)?);
+        worker.begin(&code);
+        self.seat(&mut self.seats(), worker, &code, None, 0);
+        Ok(code)
     }
 
     /// Calls one action of a tool. Whatever guest and worker do, this returns within the deadline and some ticks.
@@ -191,10 +228,14 @@ impl Pool {
         }
         let worker = Worker::start(&self.options.program, code)
             .map_err(|_| Refusal::internal("the system does not start a process for the tool"))?;
+        self.seat(&mut seats, Arc::clone(&worker), code, whose, 1);
+        Ok(Some(worker))
+    }
+
+    fn seat(&self, seats: &mut Vec<Seat>, worker: Arc<Worker>, code: &Arc<Code>, whose: Option<&str>, calls: usize) {
         tokio::spawn(retire(Arc::downgrade(&self.seats), Arc::downgrade(&worker), self.options.rest));
         let (whose, used) = (whose.map(str::to_owned), Instant::now());
-        seats.push(Seat { worker: Arc::clone(&worker), code: Arc::clone(code), whose, calls: 1, used });
-        Ok(Some(worker))
+        seats.push(Seat { worker, code: Arc::clone(code), whose, calls, used });
     }
 
     /// A call of this worker is over.
@@ -219,8 +260,8 @@ impl Pool {
     }
 }
 
-fn held(seats: &Mutex<Vec<Seat>>) -> MutexGuard<'_, Vec<Seat>> {
-    seats.lock().unwrap_or_else(PoisonError::into_inner)
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Ends a worker that had nothing to do for so long: it holds memory, and what its tool left there.
@@ -253,6 +294,9 @@ fn make_room(seats: &mut Vec<Seat>) -> bool {
 impl Drop for Pool {
     fn drop(&mut self) {
         self.seats().iter().for_each(|seat| seat.worker.end());
+        if let Some(ahead) = held(&self.ahead).take() {
+            ahead.worker.end();
+        }
     }
 }
 

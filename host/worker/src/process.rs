@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::ExitStatus;
@@ -65,6 +66,13 @@ pub(crate) struct Worker {
 impl Worker {
     /// Starts a worker for a tool. It is spoken with at once: what it is told waits until it is ready.
     pub(crate) fn start(program: &Path, code: &code::Code) -> io::Result<Arc<Self>> {
+        let worker = Self::start_with(program, code.handle()?)?;
+        worker.begin(code);
+        Ok(worker)
+    }
+
+    /// Starts a worker that waits to be told that its code is there: [`Worker::begin`].
+    pub(crate) fn start_with(program: &Path, code: OwnedFd) -> io::Result<Arc<Self>> {
         let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
         ours.set_nonblocking(true)?;
         // A group of its own: Ctrl-C at a terminal is the broker's to answer, which lets calls end.
@@ -73,8 +81,8 @@ impl Worker {
             .arg(COMMAND)
             .env_clear()
             .current_dir("/")
-            .stdin(std::os::fd::OwnedFd::from(theirs))
-            .stdout(code.handle()?)
+            .stdin(OwnedFd::from(theirs))
+            .stdout(code)
             .stderr(Stdio::null())
             .process_group(0)
             .kill_on_drop(true);
@@ -88,9 +96,13 @@ impl Worker {
             told: Notify::new(),
             ending: AtomicBool::new(false),
         });
-        worker.tell(&Order::Start { version: wire::VERSION.to_owned() }, code.json().to_vec());
         tokio::spawn(Arc::clone(&worker).attend(child, Reader::new(ours)?));
         Ok(worker)
+    }
+
+    /// The code is where it looks for it.
+    pub(crate) fn begin(&self, code: &code::Code) {
+        self.tell(&Order::Start { version: wire::VERSION.to_owned() }, code.json().to_vec());
     }
 
     /// The walls around it, once it is ready.

@@ -19,7 +19,9 @@ use hotcell_protocol::Code;
 use hotcell_protocol::Verdict;
 use hotcell_tests::Cell;
 use hotcell_tests::Embedded;
-use hotcell_tests::bench::Raw;
+use hotcell_tests::Raw;
+use hotcell_tests::Upstream;
+use hotcell_tests::bench;
 use hotcell_tests::bench::Report;
 use hotcell_tests::bench::Spread;
 use hotcell_tests::memory::kib;
@@ -34,6 +36,8 @@ const AT_ONCE: usize = 20_000;
 const STOPPED: usize = 100;
 /// Calls over which memory must stay as it is.
 const MANY: usize = 200_000;
+/// Calls with one request, after as many again to warm up: fewer than a tool may make at once.
+const REQUESTS: usize = 200;
 const TOOL: &str = "by-hand";
 const MANIFEST: &str = "name = \"by-hand\"\nversion = \"1\"\n";
 
@@ -45,13 +49,15 @@ fn main() {
         let started = Instant::now();
         call(apart, "nothing", json!({}), None).await.unwrap();
         report.times("the first call of a tool: a worker starts", Spread::of(vec![started.elapsed()]));
-        one_by_one(here, apart, &mut report).await;
+        // As a task, like each call of a server.
+        report = tokio::spawn(one_by_one(here, apart, report)).await.unwrap();
         at_once(here, apart, &mut report).await;
         memory(apart, &mut report).await;
         for hotcell in [here, apart] {
             std::fs::remove_dir_all(hotcell.cell.path()).unwrap();
         }
         deadlines(&mut report).await;
+        two_worlds(&mut report).await;
     });
     report.finish();
 }
@@ -79,8 +85,8 @@ async fn call(
     }
 }
 
-async fn one_by_one(here: &Embedded<'_>, apart: &Embedded<'_>, report: &mut Report) {
-    let raw = Raw::new(TOOL);
+async fn one_by_one(here: &'static Embedded<'static>, apart: &'static Embedded<'static>, mut report: Report) -> Report {
+    let raw = bench::Raw::new(TOOL);
     let text = |bytes: usize| json!({"value": "x".repeat(bytes)});
     for (name, action, arguments, calls) in [
         ("no-op", "nothing", json!({}), CALLS),
@@ -112,11 +118,12 @@ async fn one_by_one(here: &Embedded<'_>, apart: &Embedded<'_>, report: &mut Repo
         report.ratio(&format!("{name}: through a worker ÷ raw"), apart, raw);
         report.value(&format!("{name}: what the wall adds at p50"), apart.p50 - here.p50, "µs");
     }
+    report
 }
 
 /// Calls a second with so many callers, on all threads of the runtime.
 async fn at_once(here: &'static Embedded<'static>, apart: &'static Embedded<'static>, report: &mut Report) {
-    let raw = Arc::new(Raw::new(TOOL));
+    let raw = Arc::new(bench::Raw::new(TOOL));
     for callers in [1, 8, 64] {
         let each = AT_ONCE / callers;
         let rate = |started: Instant| (each * callers) as f64 / started.elapsed().as_secs_f64();
@@ -197,5 +204,44 @@ async fn deadlines(report: &mut Report) {
             }
             report.times(&format!("{what}, {name}: over its deadline"), Spread::of(over));
         }
+    }
+}
+
+/// The same request by `hotcell:tool/http` and by `wasi:http`, by turns.
+async fn two_worlds(report: &mut Report) {
+    for (place, isolation) in [("in this process", Isolation::None), ("through a worker", Isolation::Tool)] {
+        let cell = Cell::quiet().isolated(isolation);
+        let upstream = Upstream::start(|_| Raw::ok("first\nsecond\n")).await;
+        let config = format!(
+            "[service.upstream]\norigins = [\"{}\"]\nscopes = {{ use = [\"GET /api/**\"] }}\n",
+            upstream.origin()
+        );
+        let hotcell = Embedded::new(&cell, &config);
+        hotcell.sign_in("upstream", &["use"]);
+        hotcell.install("hostile", None);
+        hotcell.install("elsewhere", None);
+        let own = json!({"method": "get", "url": format!("{}/api/x", upstream.origin()), "headers": []});
+        let wasi = json!({"request": {
+            "method": "GET", "scheme": "http", "authority": format!("127.0.0.1:{}", upstream.port()), "path": "/api/x",
+            "headers": [], "body": null, "trailers": [], "patience": null,
+        }});
+        let mut times = [const { Vec::new() }; 2];
+        for round in 0..2 * REQUESTS {
+            for (times, (tool, action, arguments)) in
+                times.iter_mut().zip([("hostile", "ask", &own), ("elsewhere", "send", &wasi)])
+            {
+                let started = Instant::now();
+                let called = hotcell.call(tool, action, arguments.clone()).await.unwrap();
+                let took = started.elapsed();
+                assert!(matches!(called.outcome.verdict, Verdict::Returned(_)), "{:?}", called.outcome.verdict);
+                if round >= REQUESTS {
+                    times.push(took);
+                }
+            }
+        }
+        let [own, wasi] = times.map(Spread::of);
+        report.times(&format!("one request by hotcell:tool/http, {place}"), own);
+        report.times(&format!("one request by wasi:http, {place}"), wasi);
+        report.ratio(&format!("wasi:http ÷ hotcell:tool/http, {place}"), wasi, own);
     }
 }
