@@ -1,7 +1,7 @@
 //! The operator's `config.toml`: services, limits, network.
 
 mod authorization;
-mod variables;
+pub(crate) mod variables;
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -145,7 +145,7 @@ impl Config {
             variables: raw
                 .tool
                 .into_iter()
-                .map(|(name, tool)| variables::read(&text, tool.variables).map(|variables| (name, variables)))
+                .map(|(name, tool)| variables::read(&text, FILE, tool.variables).map(|variables| (name, variables)))
                 .collect::<Result<_, _>>()?,
         })
     }

@@ -164,10 +164,20 @@ pub(crate) fn own_subfolder(parent: &Dir, name: &str) -> Result<Dir, Refusal> {
 /// [`Code::StoreUnavailable`] if it cannot be read or has more than `limit` bytes.
 pub(crate) fn read_file(dir: &Dir, name: &str, limit: usize) -> Result<Option<Vec<u8>>, Refusal> {
     match dir.open(name) {
-        Ok(file) => read_bounded(file, name, limit).map(Some),
+        Ok(file) => {
+            let length = file.metadata().map_or(0, |metadata| metadata.len());
+            read_bounded(file, length, name, limit).map(Some)
+        }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(unusable_file(name, &error)),
     }
+}
+
+/// The first bytes of a file of one of our folders: nothing where there are not so many.
+pub(crate) fn read_start<const BYTES: usize>(dir: &Dir, name: &str) -> Option<[u8; BYTES]> {
+    let mut start = [0; BYTES];
+    dir.open(name).ok()?.read_exact(&mut start).ok()?;
+    Some(start)
 }
 
 /// Reads a file that a person named on the command line.
@@ -180,10 +190,11 @@ pub(crate) fn read_named_file(path: &Path, limit: usize) -> Result<Vec<u8>, Refu
     };
     #[expect(clippy::disallowed_methods, reason = "the one place that opens a path which a person typed")]
     let file = std::fs::File::open(path).map_err(|error| cannot(error.to_string()))?;
-    if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
+    let metadata = file.metadata().map_err(|error| cannot(error.to_string()))?;
+    if metadata.is_dir() {
         return Err(cannot("it is a folder".into()));
     }
-    read_bounded(file, &path.display().to_string(), limit)
+    read_bounded(file, metadata.len(), &path.display().to_string(), limit)
 }
 
 /// Reads a file that holds a secret and that a person named: only one that its owner alone can read (threat K4).
@@ -216,8 +227,9 @@ pub(crate) fn read_secret_file(path: &Path, limit: usize) -> Result<Zeroizing<Ve
     Ok(bytes)
 }
 
-fn read_bounded(file: impl Read, name: &str, limit: usize) -> Result<Vec<u8>, Refusal> {
-    let mut bytes = Vec::new();
+/// `length`: as the system says it, for the room that is made beforehand; what is read may be shorter or longer.
+fn read_bounded(file: impl Read, length: u64, name: &str, limit: usize) -> Result<Vec<u8>, Refusal> {
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(limit).min(limit));
     let bound = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
     file.take(bound).read_to_end(&mut bytes).map_err(|error| unusable_file(name, &error))?;
     if bytes.len() > limit {

@@ -15,6 +15,8 @@ use crate::folders;
 
 /// The file's name in the state folder. The first line is the digest; each other line is one grant, as JSON.
 const FILE: &str = "grants.index";
+/// Letters of its digest.
+const DIGEST: usize = 2 * blake3::OUT_LEN;
 /// A shorter text is read as it is.
 const LONG_BYTES: usize = 16 * 1024;
 
@@ -30,6 +32,12 @@ impl Index {
         let bytes = folders::read_file(state, FILE, limits::GRANTS_BYTES).ok()??;
         let index = String::from_utf8(bytes).ok()?;
         (index.lines().next() == Some(digest(text).as_str())).then_some(Self(index))
+    }
+
+    /// Whether a text has one, and so was read before and is good.
+    pub(super) fn is_of(state: &Dir, text: &str) -> bool {
+        text.len() >= LONG_BYTES
+            && folders::read_start(state, FILE).is_some_and(|start: [u8; DIGEST]| start == *digest(text).as_bytes())
     }
 
     /// Writes the index of a long text. One that cannot be written is no loss.
@@ -106,6 +114,7 @@ mod tests {
         let text = grants::write(&all).unwrap();
         Index::write(&state, &text, &all);
         let index = Index::of(&state, &text).unwrap();
+        assert!(Index::is_of(&state, &text));
         assert_eq!(index.all().unwrap(), grants::read(&text).unwrap());
         for name in ["t0", "t1", "t299"] {
             assert_eq!(index.find(name).as_ref(), all.get(name));
@@ -122,9 +131,10 @@ mod tests {
         Index::write(&state, &text, &all);
         let fewer = text.replace("\"r\"", "\"w\"");
         assert_eq!(fewer.len(), text.len());
+        assert!(!Index::is_of(&state, &fewer));
         assert!(Index::of(&state, &fewer).is_none(), "a right that was taken back is not found in what stood before");
         state.write(FILE, "broken").unwrap();
-        assert!(Index::of(&state, &text).is_none());
+        assert!(Index::of(&state, &text).is_none() && !Index::is_of(&state, &text));
     }
 
     #[test]

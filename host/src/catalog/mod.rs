@@ -132,9 +132,7 @@ impl Catalog {
     /// As [`Catalog::grants`].
     pub(crate) fn check(&self) -> Result<(), Refusal> {
         match self.text()? {
-            Some(text) if Index::of(&self.state, &text).is_none() => {
-                index::grants_of(&self.state, &text, None).map(drop)
-            }
+            Some(text) if !Index::is_of(&self.state, &text) => index::grants_of(&self.state, &text, None).map(drop),
             _ => Ok(()),
         }
     }

@@ -9,13 +9,12 @@ use hotcell_protocol::text::visible;
 use hotcell_template::is_name;
 use serde_json::Value;
 
-use super::FILE;
 use super::place;
 
 /// Values by name: text, numbers, booleans.
 pub(crate) type Variables = BTreeMap<String, Value>;
 /// As they are written.
-pub(super) type Raw = BTreeMap<toml::Spanned<String>, toml::Spanned<toml::Value>>;
+pub(crate) type Raw = BTreeMap<toml::Spanned<String>, toml::Spanned<toml::Value>>;
 
 /// Bytes of one value.
 const VALUE_BYTES: usize = 2_000;
@@ -23,14 +22,19 @@ const VALUE_BYTES: usize = 2_000;
 const SECRET_WORDS: [&str; 11] =
     ["apikey", "auth", "bearer", "cookie", "credential", "jwt", "passphrase", "password", "private", "secret", "token"];
 
-/// Reads the table of one tool.
-pub(super) fn read(text: &str, raw: Raw) -> Result<Variables, Refusal> {
-    raw.into_iter().map(|(name, value)| one(text, &name, value).map(|value| (name.into_inner(), value))).collect()
+/// Reads the table of one tool. `text` is the whole of `file`, to say where a mistake is.
+pub(crate) fn read(text: &str, file: &str, raw: Raw) -> Result<Variables, Refusal> {
+    raw.into_iter().map(|(name, value)| one(text, file, &name, value).map(|value| (name.into_inner(), value))).collect()
 }
 
-fn one(text: &str, name: &toml::Spanned<String>, value: toml::Spanned<toml::Value>) -> Result<Value, Refusal> {
+fn one(
+    text: &str,
+    file: &str,
+    name: &toml::Spanned<String>,
+    value: toml::Spanned<toml::Value>,
+) -> Result<Value, Refusal> {
     let mistake = |start: usize, what: &str, repair: &str| {
-        let message = format!("{}: the variable `{}` {what}", place(text, FILE, start), visible(name.get_ref()));
+        let message = format!("{}: the variable `{}` {what}", place(text, file, start), visible(name.get_ref()));
         Refusal::new(Code::BadConfig, message, repair)
     };
     let (start, spelled) = (name.span().start, name.get_ref());
@@ -67,7 +71,7 @@ mod tests {
     use serde_json::json;
 
     fn read_all(text: &str) -> Result<Variables, Refusal> {
-        read(text, toml::from_str(text).unwrap())
+        read(text, "config.toml", toml::from_str(text).unwrap())
     }
 
     #[test]

@@ -15,6 +15,9 @@ pub use raw::Raw;
 pub use report::Report;
 pub use report::Spread;
 
+/// How long a change of grants is read anew each time (see `ReadOnce` in the host): what is measured is what comes after.
+pub const SETTLED: std::time::Duration = std::time::Duration::from_millis(2_100);
+
 /// A world that has nothing.
 pub struct Nothing;
 

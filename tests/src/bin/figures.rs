@@ -30,6 +30,7 @@ use hotcell_sandbox::Sandbox;
 use hotcell_tests::Canary;
 use hotcell_tests::Cell;
 use hotcell_tests::Embedded;
+use hotcell_tests::bench;
 use hotcell_tests::bench::Nothing;
 use hotcell_tests::bench::Raw;
 use hotcell_tests::bench::Report;
@@ -62,6 +63,7 @@ async fn calls(cell: &Cell, report: &mut Report) {
     let before = resident();
     let hotcell = Embedded::new(cell, CONFIG);
     hotcell.install(TOOL, None);
+    tokio::time::sleep(bench::SETTLED).await;
     let raw = Raw::new(TOOL);
     let sandbox = Sandbox::new(&Options::default()).unwrap();
     let tool = sandbox.load(&std::fs::read(programs::guest(TOOL)).unwrap(), &Imports::NONE).unwrap();

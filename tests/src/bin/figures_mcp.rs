@@ -21,6 +21,7 @@ use hotcell_tests::Cell;
 use hotcell_tests::Embedded;
 use hotcell_tests::Revision;
 use hotcell_tests::Serving;
+use hotcell_tests::bench;
 use hotcell_tests::bench::Report;
 use hotcell_tests::bench::Spread;
 use hotcell_tests::programs;
@@ -49,6 +50,7 @@ fn calls(runtime: &tokio::runtime::Runtime, report: &mut Report) {
     library.install("by-hand", Some("name = \"by-hand\"\nversion = \"1\"\n"));
     let mut agent = Agent::start(&cell, Revision::July2026, json!({}));
     let server = Serving::start(&cell, &[]);
+    std::thread::sleep(bench::SETTLED);
     let name = "by-hand_nothing";
     let (mut one, mut two, mut three) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..2 * CALLS {

@@ -27,6 +27,8 @@ use hotcell_tests::bench::Spread;
 use hotcell_tests::memory::kib;
 use serde_json::Value;
 use serde_json::json;
+use tokio::io::AsyncReadExt as _;
+use tokio::io::AsyncWriteExt as _;
 
 /// Calls of each kind, after as many again to warm up.
 const CALLS: usize = 2_000;
@@ -44,11 +46,13 @@ const MANIFEST: &str = "name = \"by-hand\"\nversion = \"1\"\n";
 fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let mut report = Report::new("figures_walls");
-    runtime.block_on(async {
+    let report = runtime.block_on(async {
         let (here, apart) = (host(Isolation::None), host(Isolation::Tool));
         let started = Instant::now();
         call(apart, "nothing", json!({}), None).await.unwrap();
         report.times("the first call of a tool: a worker starts", Spread::of(vec![started.elapsed()]));
+        tokio::time::sleep(bench::SETTLED).await;
+        there_and_back(&mut report).await;
         // As a task, like each call of a server.
         report = tokio::spawn(one_by_one(here, apart, report)).await.unwrap();
         at_once(here, apart, &mut report).await;
@@ -58,6 +62,7 @@ fn main() {
         }
         deadlines(&mut report).await;
         two_worlds(&mut report).await;
+        report
     });
     report.finish();
 }
@@ -119,6 +124,32 @@ async fn one_by_one(here: &'static Embedded<'static>, apart: &'static Embedded<'
         report.value(&format!("{name}: what the wall adds at p50"), apart.p50 - here.p50, "µs");
     }
     report
+}
+
+/// What no wall of processes can be faster than: a byte to another process and back, over a socket, awaited as a worker's answer is.
+async fn there_and_back(report: &mut Report) {
+    let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+    let theirs = std::os::fd::OwnedFd::from(theirs);
+    let mut echo = std::process::Command::new("cat");
+    echo.stdin(theirs.try_clone().unwrap()).stdout(theirs);
+    let mut echo = echo.spawn().unwrap();
+    ours.set_nonblocking(true).unwrap();
+    let mut ours = tokio::net::UnixStream::from_std(ours).unwrap();
+    let times = tokio::spawn(async move {
+        let mut times = Vec::new();
+        for round in 0..2 * CALLS {
+            let started = Instant::now();
+            ours.write_all(b"x").await.unwrap();
+            ours.read_exact(&mut [0]).await.unwrap();
+            if round >= CALLS {
+                times.push(started.elapsed());
+            }
+        }
+        times
+    });
+    report.times("a byte to another process and back", Spread::of(times.await.unwrap()));
+    // Its input ended with our side.
+    assert!(echo.wait().unwrap().success());
 }
 
 /// Calls a second with so many callers, on all threads of the runtime.
@@ -220,6 +251,7 @@ async fn two_worlds(report: &mut Report) {
         hotcell.sign_in("upstream", &["use"]);
         hotcell.install("hostile", None);
         hotcell.install("elsewhere", None);
+        tokio::time::sleep(bench::SETTLED).await;
         let own = json!({"method": "get", "url": format!("{}/api/x", upstream.origin()), "headers": []});
         let wasi = json!({"request": {
             "method": "GET", "scheme": "http", "authority": format!("127.0.0.1:{}", upstream.port()), "path": "/api/x",

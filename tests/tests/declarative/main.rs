@@ -11,6 +11,7 @@
     reason = "tests may panic, say what they leave out, and prepare files"
 )]
 
+mod cases;
 mod chain;
 mod docs;
 mod refused;

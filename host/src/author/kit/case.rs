@@ -9,7 +9,10 @@ use std::time::Duration;
 use hotcell_gate::Played;
 use hotcell_protocol::Code;
 use hotcell_protocol::Method;
+use hotcell_protocol::text::visible;
 use serde_json::Value;
+
+use crate::config::Variables;
 
 /// One case.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,6 +29,8 @@ pub(crate) struct Case {
     pub(crate) arguments: Value,
     /// To which services somebody is signed in, with which scopes. `None`: to all that the tool asks for, with all of them.
     pub(crate) token_scopes: Option<BTreeMap<String, BTreeSet<String>>>,
+    /// What an operator would set for a tool without code.
+    pub(crate) variables: Variables,
     /// Wall time that the call has.
     pub(crate) deadline: Duration,
     /// Whether requests come in the order in which they are written.
@@ -36,6 +41,13 @@ pub(crate) struct Case {
     pub(crate) outcome: Outcome,
     /// Texts of which each is in a line of the log, in this order.
     pub(crate) log: Vec<String>,
+}
+
+impl Case {
+    /// Where it stands, for messages.
+    pub(crate) fn place(&self) -> String {
+        format!("{}, line {}", visible(&self.file), self.line)
+    }
 }
 
 /// In which order requests come.

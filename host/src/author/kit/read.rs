@@ -24,6 +24,7 @@ use super::case::Order;
 use super::case::Outcome;
 use super::case::Wanted;
 use crate::catalog::place;
+use crate::config::variables;
 pub(crate) use body::CREDENTIAL;
 
 /// Bytes of a case file. Longer bodies stand in files of their own.
@@ -50,6 +51,8 @@ struct Raw {
     arguments: Option<Spanned<toml::Value>>,
     arguments_json: Option<Spanned<String>>,
     token_scopes: Option<BTreeMap<String, BTreeSet<String>>>,
+    #[serde(default)]
+    variables: variables::Raw,
     deadline_seconds: Option<Spanned<f64>>,
     #[serde(default)]
     order: Order,
@@ -146,6 +149,7 @@ impl Reader<'_> {
             action: raw.action,
             arguments,
             token_scopes: raw.token_scopes,
+            variables: variables::read(self.text, &visible(self.file), raw.variables)?,
             deadline,
             order: raw.order,
             requests,

@@ -127,12 +127,18 @@ impl<'a> Bench<'a> {
     pub(crate) fn check(&self, cases: &[Case]) -> Result<(), Refusal> {
         for case in cases {
             let bad = |what: String, repair: String| {
-                Refusal::new(Code::BadConfig, format!("{}, line {}: {what}", visible(&case.file), case.line), repair)
+                Refusal::new(Code::BadConfig, format!("{}: {what}", case.place()), repair)
             };
             if self.description.action(&case.action).is_none() {
                 let known: Vec<_> = self.description.actions.iter().map(|action| action.name.as_str()).collect();
                 let what = format!("the tool has no action `{}`", visible(&case.action));
                 return Err(bad(what, format!("its actions are: {}", known.join(", "))));
+            }
+            let known = &self.package.manifest.variables;
+            if let Some(name) = case.variables.keys().find(|name| !known.contains_key(*name)) {
+                let what = format!("`variables` sets `{}`, which the tool has not", visible(name));
+                let known: Vec<_> = known.keys().map(String::as_str).collect();
+                return Err(bad(what, format!("the variables of its manifest are: {}", known.join(", "))));
             }
             for (service, scopes) in case.token_scopes.iter().flatten() {
                 let rules = |scope: &String| self.services.rules(service, scope).is_empty();
@@ -170,8 +176,7 @@ impl<'a> Bench<'a> {
             gate: rehearsal.gate(),
             grant,
             loaded: &self.loaded,
-            // There is no operator who would set any: a tool without code that wants some says so.
-            variables: self.loaded.variables(&BTreeMap::new(), &manifest.name, &case.action)?,
+            variables: self.variables(case)?,
             guests: self.workshop.room.guests()?,
             limits: Limits { deadline: case.deadline, ..Limits::default() },
             user: None,
@@ -187,6 +192,15 @@ impl<'a> Bench<'a> {
         let seen = kept.take();
         let differences = judge::differences(case, &seen, &outcome.verdict);
         Ok(Ran { case, differences, took, outcome, requests, seen })
+    }
+
+    /// What the case sets in the operator's place.
+    fn variables(&self, case: &Case) -> Result<serde_json::Map<String, serde_json::Value>, Refusal> {
+        let set = self.loaded.variables(&case.variables, &self.package.manifest.name, &case.action);
+        set.map_err(|refusal| {
+            let hint = "the operator will set it in config.toml; set it for this case: variables = { NAME = \"…\" }";
+            Refusal::new(refusal.code, format!("{}: {}", case.place(), refusal.message), hint)
+        })
     }
 
     /// A sign-in to every service that the tool asks for, with all scopes that it asks for.

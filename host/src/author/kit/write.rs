@@ -10,6 +10,7 @@ use hotcell_protocol::Header;
 use hotcell_protocol::Refusal;
 use hotcell_protocol::Verdict;
 use hotcell_protocol::text::is_odd;
+use serde_json::Map;
 use serde_json::Value;
 
 use super::case::path_and_query;
@@ -24,6 +25,8 @@ pub(crate) struct Made<'a> {
     pub(crate) name: &'a str,
     pub(crate) action: &'a str,
     pub(crate) arguments: &'a Value,
+    /// What the operator set and the action used, by `var.NAME`.
+    pub(crate) variables: &'a Map<String, Value>,
     pub(crate) exchanges: &'a [Exchange],
     pub(crate) verdict: &'a Verdict,
     /// Origins of the operator's services: requests there are written without them, since another operator has others.
@@ -35,6 +38,11 @@ pub(crate) fn case(made: &Made<'_>) -> String {
     let mut out = format!("[[case]]\nname = {}\naction = {}\n", quoted(made.name), quoted(made.action));
     if made.arguments.as_object().is_some_and(|fields| !fields.is_empty()) {
         out.push_str(&value("arguments", made.arguments));
+    }
+    if !made.variables.is_empty() {
+        let plain = |name: &str| name.strip_prefix("var.").unwrap_or(name).to_owned();
+        let set = made.variables.iter().map(|(name, value)| format!("{} = {}", key(&plain(name)), single(value)));
+        out.push_str(&format!("variables = {{ {} }}\n", set.collect::<Vec<_>>().join(", ")));
     }
     let code = |exchange: &Exchange| exchange.came.as_ref().err().map(|refusal| refusal.code);
     if made.exchanges.iter().any(|exchange| code(exchange) == Some(Code::NeedsLogin)) {
@@ -144,6 +152,11 @@ fn inline(value: &Value) -> Option<String> {
     })
 }
 
+/// A text, a number or a boolean: what a variable can be.
+fn single(value: &Value) -> String {
+    inline(value).unwrap_or_else(|| value.to_string())
+}
+
 fn key(name: &str) -> String {
     let bare = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
     if bare { name.to_owned() } else { quoted(name) }
@@ -232,11 +245,16 @@ mod tests {
                     exchange("https://api.example/gone", body, Err(Code::UpstreamUnreachable)),
                 ];
                 let arguments = json!({"owner": "a\"b", "list": [1, 2], "none": null});
+                let set = json!({"region": "e\"u\n", "limit": 5, "part": 0.5, "on": true});
+                let variables =
+                    set.as_object().unwrap().iter().map(|(name, value)| (format!("var.{name}"), value.clone()));
+                let variables = variables.collect();
                 let origins = ["https://api.example".to_owned()];
                 let made = Made {
                     name: "a name, \"quoted\"",
                     action: "api.list",
                     arguments: &arguments,
+                    variables: &variables,
                     exchanges: &exchanges,
                     verdict: &verdict,
                     origins: &origins,
@@ -244,6 +262,7 @@ mod tests {
                 let text = case(&made);
                 let case = read(&text);
                 assert_eq!((case.name.as_str(), &case.arguments), (made.name, &arguments));
+                assert_eq!(json!(case.variables), set);
                 assert!(!text.chars().any(|c| c != '\n' && is_odd(c)), "{text:?}");
                 assert_eq!(case.requests[0].url, "/v1/x?q=%22");
                 assert_eq!(case.requests[1].url, "https://other.example/");
@@ -275,6 +294,7 @@ mod tests {
             name: "a",
             action: "b",
             arguments: &json!({}),
+            variables: &Map::new(),
             exchanges: &exchanges,
             verdict: &verdict,
             origins: &[],

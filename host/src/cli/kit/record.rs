@@ -19,6 +19,7 @@ use super::super::call::read_arguments;
 use super::super::output;
 use super::given_up;
 use super::project;
+use super::report::count;
 use crate::Host;
 use crate::Request;
 use crate::author::kit;
@@ -68,11 +69,21 @@ pub(in super::super) async fn record(host: &Host, args: &args::Record) -> Result
     let names = grant.services.keys();
     let origins: Vec<String> = names.flat_map(|service| host.services().origins(service)).collect();
     let (action, exchanges) = (&args.action, &seen.exchanges);
-    let made = write::Made { name: &name, action, arguments: &arguments, exchanges, verdict, origins: &origins };
+    let tool = host.tool(&granted)?;
+    let variables = tool.variables(host.variables(&args.tool), &args.tool, &args.action)?;
+    let made = write::Made {
+        name: &name,
+        action,
+        arguments: &arguments,
+        variables: &variables,
+        exchanges,
+        verdict,
+        origins: &origins,
+    };
     let text = write::case(&made);
     refuse_secrets(&*host.gate(&grant)?, &text, &seen.exchanges, &called.outcome.verdict)?;
     write_file(&file, &text, args)?;
-    output::good(&format!("{} is written: {} requests", file.display(), seen.exchanges.len()));
+    output::good(&format!("{} is written: {}", file.display(), count(seen.exchanges.len(), "request")));
     output::note(
         "it holds no token, and all that the service answered: look through it for personal data before others get it",
     );

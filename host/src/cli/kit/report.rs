@@ -82,7 +82,7 @@ impl<'a> Report<'a> {
         if ran.passed() {
             return;
         }
-        output::line(&format!("    {}, line {}", visible(&ran.case.file), ran.case.line));
+        output::line(&format!("    {}", ran.case.place()));
         for found in &ran.differences {
             output::line(&format!("    {}", found.at));
             output::line(&format!("      expected  {}", found.expected));
@@ -161,7 +161,8 @@ fn of(ran: &Ran<'_>) -> Value {
     })
 }
 
-fn count(number: usize, what: &str) -> String {
+/// So many of something.
+pub(super) fn count(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
