@@ -189,6 +189,10 @@ impl<W: Way> Scene<'_, W> {
                 CallOutcome { verdict: Verdict::Refused(refusal), cost: Cost { wall: now.elapsed(), ..Cost::default() } }
             }
         };
+        // Both may have happened at once: a guest does not get out of it by ending first.
+        if let Some(refusal) = session.is_stopped() {
+            outcome.verdict = Verdict::Refused(refusal);
+        }
         // After what the executor returned was read: the scan looks at the result as the agent would see it.
         outcome.verdict = withhold_secrets(loaded.verdict(outcome.verdict), |bytes| {
             let found = gate.holds_secret(bytes);

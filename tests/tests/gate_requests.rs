@@ -16,6 +16,7 @@ use hotcell_tests::Scene;
 use hotcell_tests::Upstream;
 use hotcell_tests::asks;
 use hotcell_tests::is;
+use hotcell_tests::programs;
 use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -123,6 +124,38 @@ async fn b1_b2_b3_b5_b7_headers_that_are_not_the_guests_are_refused_and_nothing_
         assert_eq!(code, Some(Code::BadRequest), "{name:?}");
     }
     assert_eq!(scene.upstream.connections(), 0, "something was sent");
+}
+
+/// A server that ignores the length of a GET would take its body for the next request of the connection: for another tool's.
+#[tokio::test(flavor = "multi_thread")]
+async fn b5_c8_a_get_has_no_body_and_no_two_tools_share_a_connection() {
+    let scene = Scene::new(|_, _| Raw::ok("hello")).await;
+    let hotcell = scene.open();
+    let smuggled = "POST /api/notes HTTP/1.1\r\nHost: x\r\nContent-Length: 900\r\n\r\n";
+    for method in ["get", "head"] {
+        let (got, code) = asks(&hotcell, scene.arguments(method, "/api/x", &[], Some(smuggled))).await;
+        assert!(is(&got, "badrequest") && code == Some(Code::BadRequest), "{got:?}");
+    }
+    assert_eq!(scene.upstream.connections(), 0, "something was sent");
+    asks(&hotcell, scene.arguments("get", "/api/x", &[], Some(""))).await.0.unwrap();
+    asks(&hotcell, scene.arguments("post", "/api/x", &[], Some(smuggled))).await.0.unwrap();
+    assert_eq!(scene.upstream.connections(), 1, "one tool's connection is kept");
+    let manifest = std::fs::read_to_string(programs::guest("hostile").with_extension("toml")).unwrap();
+    hotcell.install("hostile", Some(&manifest.replace("name = \"hostile\"", "name = \"other\"")));
+    let arguments = scene.arguments("get", "/api/x", &[], None);
+    hotcell.call("other", "ask", arguments).await.unwrap();
+    assert_eq!((scene.upstream.seen().len(), scene.upstream.connections()), (3, 2));
+}
+
+/// Each header costs a look for every secret: what is too much is refused before anything looks at it.
+#[tokio::test(flavor = "multi_thread")]
+async fn h7_more_headers_than_a_request_has_cost_no_look_at_each() {
+    let scene = Scene::new(|_, _| Raw::ok("hello")).await;
+    let hotcell = scene.open();
+    let many = vec![("", ""); 20_000];
+    let (got, code) = asks(&hotcell, scene.arguments("get", "/api/x", &many, None)).await;
+    assert!(is(&got, "toolarge") && code == Some(Code::RequestTooLarge), "{got:?}");
+    assert_eq!(scene.upstream.connections(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

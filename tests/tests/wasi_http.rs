@@ -205,6 +205,30 @@ async fn e1_an_answer_with_the_token_is_withheld_from_a_program_with_wasi_http_t
     assert_eq!(refused, Some(Code::LeakStopped));
 }
 
+/// Three answers are withheld while a fourth is on its way: it counts as asked after them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+async fn e12_requests_at_once_are_no_more_guesses_than_one_after_the_other() {
+    let cell = Cell::new("up_");
+    let token = cell.canary().token().to_owned();
+    let upstream = Upstream::start(move |seen| {
+        if seen.line().ends_with("/slow") {
+            tokio::task::block_in_place(|| std::thread::sleep(Duration::from_millis(700)));
+            Raw::ok("nothing of anybody's")
+        } else {
+            Raw::ok(&token)
+        }
+    })
+    .await;
+    let hotcell = open(&cell, &upstream);
+    let ask = |paths: &[&str]| json!({"authority": authority(&upstream), "paths": paths});
+    let slow = hotcell.returns("elsewhere", "together", ask(&["/api/slow"])).await;
+    assert_eq!(slow, json!(["200"]));
+    let got = hotcell.returns("elsewhere", "together", ask(&["/api/slow", "/api/1", "/api/2", "/api/3"])).await;
+    let got: Vec<_> = got.as_array().unwrap().iter().map(|one| one.as_str().unwrap()).collect();
+    assert!(got.iter().all(|one| !one.starts_with('2')), "{got:?}");
+    assert_eq!(upstream.seen().len(), 5, "all were on their way");
+}
+
 /// The server sleeps on threads of the test's runtime: there are more than it can put to sleep.
 #[tokio::test(flavor = "multi_thread", worker_threads = 16)]
 async fn several_requests_are_under_way_at_once_and_no_more_than_a_call_may_have() {

@@ -9,6 +9,7 @@ use std::sync::Weak;
 use hotcell_protocol::Answer;
 use hotcell_protocol::Asked;
 use hotcell_protocol::Code;
+use hotcell_protocol::Digest;
 use hotcell_protocol::Refusal;
 use hotcell_protocol::limits;
 use hotcell_vault::AuthStore;
@@ -111,6 +112,11 @@ impl<W: Way> Gate<W> {
         deadline: Instant,
         trace: &mut Trace<'_, W>,
     ) -> Result<Answer, Refusal> {
+        if let Err(refusal) = policy::bounded(&asked) {
+            // Not looked through, so nothing of it is shown.
+            trace.asked(&asked, true);
+            return Err(refusal);
+        }
         let holds_secret = self.secret_in(&asked)?;
         trace.asked(&asked, holds_secret);
         // Policy before the verdict on secrets: what is refused anyway must not tell whether it held one (threat E12). Only a
@@ -133,8 +139,12 @@ impl<W: Way> Gate<W> {
         let with_token = allowed.terms.scope.is_some();
         let place = timeout_at(deadline, self.fair.enter(grant.digest, trace.user(), of.as_deref())).await;
         let _place = place.map_err(|_| busy())??;
+        // Others of its requests may have been caught while this one waited, and while it is under way: several at once must not
+        // be more guesses than one after the other (threat E12).
+        let suspended = || strikes::check(&*self.strikes, grant.digest, &grant.tool, &service);
+        suspended()?;
 
-        let received = self.exchange(allowed, deadline, trace).await?;
+        let received = self.exchange(allowed, grant.digest, deadline, trace).await?;
         trace.received(&received);
         self.fair.learn(trace.user(), of.as_deref(), received.status, &received.headers);
 
@@ -146,6 +156,10 @@ impl<W: Way> Gate<W> {
         if matches!(&cleaned, Err(refusal) if refusal.code == Code::LeakStopped) {
             self.strikes.add(grant.digest, &service);
         }
+        // The one that made it three is told what it was.
+        if cleaned.is_ok() {
+            suspended()?;
+        }
         cleaned
     }
 
@@ -153,6 +167,7 @@ impl<W: Way> Gate<W> {
     async fn exchange(
         &self,
         allowed: Allowed,
+        tool: Digest,
         deadline: Instant,
         trace: &mut Trace<'_, W>,
     ) -> Result<Received, Refusal> {
@@ -161,7 +176,7 @@ impl<W: Way> Gate<W> {
         let again = allowed.once_more();
         let user = trace.user().cloned();
         let id = Id::from((service.as_str(), user.as_ref()));
-        let (signed, used) = sign::sign(&self.services, store, allowed, id.user).await?;
+        let (signed, used) = sign::sign(&self.services, store, allowed, tool, id.user).await?;
         self.note(used.as_ref(), trace);
         let received = self.network.send(signed, Reading::new(self.secrets()?), deadline).await?;
         let (401, Some(store), Some(used)) = (received.status, store, used) else { return Ok(received) };
@@ -173,7 +188,7 @@ impl<W: Way> Gate<W> {
         // (threat J8). Where there is none, the server's own answer says why.
         match timeout_at(deadline, store.force_refresh(id, &used)).await {
             Ok(Ok(newer)) if !Arc::ptr_eq(&newer, &used) => {
-                let (signed, used) = sign::sign(&self.services, Some(store), again, id.user).await?;
+                let (signed, used) = sign::sign(&self.services, Some(store), again, tool, id.user).await?;
                 self.note(used.as_ref(), trace);
                 self.network.send(signed, Reading::new(self.secrets()?), deadline).await
             }

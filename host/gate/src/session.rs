@@ -209,11 +209,17 @@ impl<W: Way> Session<W> {
     pub async fn stopped(&self) -> Refusal {
         loop {
             let told = self.stopped.notified();
-            if let Some(refusal) = self.seen().stopped.clone() {
+            if let Some(refusal) = self.is_stopped() {
                 return refusal;
             }
             told.await;
         }
+    }
+
+    /// Why the call must end so, if it must already.
+    #[must_use]
+    pub fn is_stopped(&self) -> Option<Refusal> {
+        self.seen().stopped.clone()
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {

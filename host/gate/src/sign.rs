@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use hotcell_protocol::Code;
+use hotcell_protocol::Digest;
 use hotcell_protocol::Method;
 use hotcell_protocol::Refusal;
 use hotcell_vault::AuthError;
@@ -30,17 +31,27 @@ pub struct Signed {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Option<Bytes>,
     pub(crate) terms: Terms,
+    pub(crate) whose: Whose,
     /// Private: nothing outside this module makes one.
     _made: (),
 }
 
+/// On whose connections a request travels: nobody else's requests are on them (threats B5, C8).
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Whose {
+    tool: Digest,
+    service: Option<String>,
+    user: Option<String>,
+}
+
 /// Adds what the host adds: the service's fixed headers and, where a scope says so, the credential. That of this user, if the call
 /// is one's: a user without one is refused, and never gets another's.
-/// Returns the token too, if one was used: for the case that the server does not take it.
+/// `tool` is what asks. Returns the token too, if one was used: for the case that the server does not take it.
 pub(crate) async fn sign(
     services: &Services,
     store: Option<&AuthStore>,
     allowed: Allowed,
+    tool: Digest,
     user: Option<&User>,
 ) -> Result<(Signed, Option<Arc<Token>>), Refusal> {
     let Allowed { method, target, headers, body, terms, .. } = allowed;
@@ -71,7 +82,8 @@ pub(crate) async fn sign(
             }
         }
     }
-    Ok((Signed { method, target, headers, body, terms, _made: () }, used))
+    let whose = Whose { tool, service: terms.service.clone(), user: user.map(|user| user.account().to_owned()) };
+    Ok((Signed { method, target, headers, body, terms, whose, _made: () }, used))
 }
 
 /// A token is for the service that a person meant. Whoever changes what stands behind the name gets none (threat I9).

@@ -170,9 +170,11 @@ fn failure(error: GuestError) -> HttpFailure {
 /// what they are (`github_token`), an operator here after the service alone. Whether one is granted is all that is told, as
 /// `origin` does.
 fn services_of(name: &str) -> impl Iterator<Item = String> {
-    let name = if name.len() > NAME_BYTES { String::new() } else { name.to_ascii_lowercase().replace('_', "-") };
-    let ends: Vec<_> = name.match_indices('-').map(|(at, _)| at).take(NAME_PARTS).chain([name.len()]).collect();
-    ends.into_iter().filter_map(move |end| name.get(..end).map(str::to_owned)).filter(|name| !name.is_empty())
+    let name = if name.len() > NAME_BYTES { String::new() } else { name.to_ascii_lowercase() };
+    let ends: Vec<_> = name.match_indices(['-', '_']).map(|(at, _)| at).take(NAME_PARTS).chain([name.len()]).collect();
+    let starts: Vec<_> = ends.into_iter().filter_map(|end| name.get(..end)).map(str::to_owned).collect();
+    // An operator may have written either.
+    starts.into_iter().filter(|name| !name.is_empty()).flat_map(|name| [name.replace('_', "-"), name])
 }
 
 #[cfg(test)]
@@ -232,11 +234,12 @@ mod tests {
     #[test]
     fn f4_a_credentials_name_means_the_services_at_its_beginning_alone() {
         let services = |name: &str| services_of(name).collect::<Vec<_>>();
-        assert_eq!(services("github_token"), ["github", "github-token"]);
-        assert_eq!(services("GITHUB"), ["github"]);
-        assert_eq!(services("google_oauth_token"), ["google", "google-oauth", "google-oauth-token"]);
+        assert_eq!(services("github_token"), ["github", "github", "github-token", "github_token"]);
+        assert_eq!(services("GITHUB"), ["github", "github"]);
+        assert!(services("google_oauth_token").contains(&"google-oauth".to_owned()));
+        assert!(services("my_api_token").contains(&"my_api".to_owned()));
         assert!(services("").is_empty() && services(&"a".repeat(NAME_BYTES + 1)).is_empty());
-        assert_eq!(services(&"a-".repeat(60)).len(), NAME_PARTS + 1);
+        assert_eq!(services(&"a-".repeat(60)).len(), 2 * (NAME_PARTS + 1));
     }
 
     #[test]

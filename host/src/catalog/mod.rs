@@ -153,16 +153,17 @@ impl Catalog {
     /// Tells whether a grant still stands as it is. Cheap as long as nobody changed any.
     pub(crate) fn still(self: Arc<Self>, granted: &Granted) -> Box<dyn Fn() -> bool + Send + Sync> {
         let granted = granted.clone();
-        let seen = Mutex::new(self.stamp());
+        // Nothing was seen yet: the grant was looked up before the tool was loaded, which may have taken a while.
+        let seen = Mutex::new(None);
         Box::new(move || {
             let now = self.stamp();
             let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-            if *seen == now {
+            if *seen == Some(now) {
                 return true;
             }
             let stands = self.find(&granted.name).is_ok_and(|found| found == granted);
             if stands {
-                *seen = now;
+                *seen = Some(now);
             }
             stands
         })

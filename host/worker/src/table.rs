@@ -46,6 +46,8 @@ struct Entry {
     asking: Vec<(u64, bool)>,
     /// How many there were.
     asked: u64,
+    /// How many of them were given up.
+    given_up: u64,
     /// Since when nobody waits for it.
     abandoned: Option<Instant>,
     lines: usize,
@@ -61,7 +63,10 @@ impl Table {
         let (events, received) = mpsc::unbounded_channel();
         let call = self.next;
         self.next += 1;
-        self.calls.insert(call, Entry { events, asking: Vec::new(), asked: 0, abandoned: None, lines: 0, reports: 0 });
+        self.calls.insert(
+            call,
+            Entry { events, asking: Vec::new(), asked: 0, given_up: 0, abandoned: None, lines: 0, reports: 0 },
+        );
         Ok((call, received))
     }
 
@@ -112,7 +117,7 @@ impl Table {
         }
         match report {
             Report::Ready { .. } => Err(broken("it was ready before")),
-            Report::Send { call, ask, method, url, headers, body } => {
+            Report::Send { call, ask, method, url, mut headers, body } => {
                 let entry = self.entry(call)?;
                 if ask != entry.asked || entry.asking.len() >= limits::REQUESTS_AT_ONCE_OF_A_CALL {
                     return Err(broken("more requests of one guest at once than it may have"));
@@ -124,6 +129,8 @@ impl Table {
                     tail.truncate(limits::REQUEST_BODY_BYTES + 1);
                     tail.shrink_to_fit();
                 }
+                headers.truncate(limits::REQUEST_HEADERS + 1);
+                headers.shrink_to_fit();
                 let body = body.then_some(tail);
                 entry.tell(Event::Asked(ask, Asked { method, url, headers, body }));
                 Ok(())
@@ -132,6 +139,10 @@ impl Table {
                 let entry = self.entry(call)?;
                 if ask >= entry.asked {
                     return Err(broken("no such request"));
+                }
+                entry.given_up += 1;
+                if entry.given_up > entry.asked {
+                    return Err(broken("more requests given up than there were"));
                 }
                 // Where it is not in hand, it was answered meanwhile: the two messages met on their way.
                 let Some((_, given_up)) = entry.asking.iter_mut().find(|(under_way, _)| *under_way == ask) else {

@@ -27,17 +27,22 @@ use super::resolver::Forbidden;
 use super::resolver::Public;
 use crate::scan::Reading;
 use crate::sign::Signed;
+use crate::sign::Whose;
 
 /// How long a connection may wait for its next request.
 const IDLE: Duration = Duration::from_secs(30);
 /// Idle connections kept for each host of a service.
 const IDLE_CONNECTIONS: usize = 8;
 
-/// The network, with a connection pool for each service: no request of one service rides on another's connection (threat C8).
+/// Connection pools that are kept. Where there are more, the one that was used longest ago goes.
+const POOLS: usize = 256;
+
+/// The network, with a connection pool for each tool, service and user: a server that is led to take a part of one's request for the
+/// beginning of the next answers nobody else with it, and puts nobody else's request into it (threats B5, C8).
 pub struct Network {
     tls: ClientConfig,
     names: Public,
-    clients: Mutex<HashMap<Option<String>, Client>>,
+    clients: Mutex<HashMap<Whose, (Client, Instant)>>,
     /// What answers instead of a network, in tests.
     #[cfg(test)]
     fake: Option<super::Fake>,
@@ -68,7 +73,7 @@ impl Network {
     }
 
     async fn exchange(&self, signed: Signed, mut reading: Reading, origin: &str) -> Result<Received, Refusal> {
-        let client = self.client(signed.terms.service.as_deref())?;
+        let client = self.client(&signed.whose)?;
         let Signed { method, target, headers, body, .. } = signed;
         let method = reqwest::Method::from_bytes(method.as_str().as_bytes())
             .map_err(|_| Refusal::internal("a method of the protocol is none of HTTP"))?;
@@ -92,13 +97,19 @@ impl Network {
         Ok(Received { status, headers, body, reading, target, _made: () })
     }
 
-    fn client(&self, service: Option<&str>) -> Result<Client, Refusal> {
+    fn client(&self, whose: &Whose) -> Result<Client, Refusal> {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(client) = clients.get(&service.map(str::to_owned)) {
+        let now = Instant::now();
+        if let Some((client, used)) = clients.get_mut(whose) {
+            *used = now;
             return Ok(client.clone());
         }
         let client = build(self.tls.clone(), self.names.clone(), IDLE_CONNECTIONS)?;
-        clients.insert(service.map(str::to_owned), client.clone());
+        if clients.len() >= POOLS {
+            let oldest = clients.iter().min_by_key(|(_, (_, used))| *used).map(|(whose, _)| whose.clone());
+            oldest.and_then(|oldest| clients.remove(&oldest));
+        }
+        clients.insert(whose.clone(), (client.clone(), now));
         Ok(client)
     }
 }

@@ -77,8 +77,8 @@ pub(crate) fn is_never_allowed(name: &str) -> bool {
     NEVER.contains(&name) || name.starts_with("proxy-") || name.starts_with("sec-") || name.starts_with("x-forwarded-")
 }
 
-/// Checks a guest's headers against the allow-list and the service's own names.
-pub(crate) fn check(headers: &[Header], further: &[String]) -> Result<CheckedHeaders, Refusal> {
+/// Refuses more headers, or more bytes of them, than a request may have.
+pub(crate) fn bounded(headers: &[Header]) -> Result<(), Refusal> {
     let bytes: usize = headers.iter().map(|header| header.name.len() + header.value.len() + 4).sum();
     if headers.len() > limits::REQUEST_HEADERS || bytes > limits::REQUEST_HEADER_BYTES {
         return Err(Refusal::new(
@@ -91,6 +91,12 @@ pub(crate) fn check(headers: &[Header], further: &[String]) -> Result<CheckedHea
             "the tool must send fewer",
         ));
     }
+    Ok(())
+}
+
+/// Checks a guest's headers against the allow-list and the service's own names.
+pub(crate) fn check(headers: &[Header], further: &[String]) -> Result<CheckedHeaders, Refusal> {
+    bounded(headers)?;
     let mut map = HeaderMap::with_capacity(headers.len());
     for header in headers {
         let name = name(&header.name, further)?;

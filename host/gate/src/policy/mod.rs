@@ -77,9 +77,32 @@ impl Terms {
     }
 }
 
+/// Refuses what is too much of a request, whatever it says. Comes before all that looks through one: each header costs a look for
+/// every secret, and a guest can write more of them than a deadline has time for (threat H6).
+pub(crate) fn bounded(asked: &Asked) -> Result<(), Refusal> {
+    headers::bounded(&asked.headers)?;
+    url::bounded(&asked.url)?;
+    match &asked.body {
+        Some(body) if body.len() > limits::REQUEST_BODY_BYTES => Err(Refusal::new(
+            Code::RequestTooLarge,
+            format!("the request's body has more than {} bytes", limits::REQUEST_BODY_BYTES),
+            "the tool must send less in one request",
+        )),
+        // No meaning is defined for it (RFC 9110 §9.3.1), so servers differ: one that takes the body for the next request of the
+        // connection would answer what no rule was asked about (request smuggling, CL.0; threat B1).
+        Some(body) if !body.is_empty() && matches!(asked.method, Method::Get | Method::Head) => Err(Refusal::new(
+            Code::BadRequest,
+            format!("a {} request has a body", asked.method.as_str()),
+            "the tool must send what it has to say in the query, or by POST where the service takes that",
+        )),
+        _ => Ok(()),
+    }
+}
+
 /// Decides one request.
 pub(crate) fn check(services: &Services, grant: &Grant, asked: Asked) -> Result<Allowed, Refusal> {
-    let body = bounded(asked.body)?;
+    bounded(&asked)?;
+    let body = asked.body.map(Bytes::from);
     let target = url::parse(&asked.url)?;
     // What any service always denies beats every rule of every other.
     if let Some(denied) = services.owners(&target.origin).find_map(|service| denied(service, &target)) {
@@ -111,17 +134,6 @@ pub(crate) fn check(services: &Services, grant: &Grant, asked: Asked) -> Result<
         return Err(query_not_granted(&public.rule, &public.to_string(), &target, "the tool's author", &whose));
     }
     Err(nearest.unwrap_or_else(|| origin_not_granted(grant, asked.method, &target)))
-}
-
-fn bounded(body: Option<Vec<u8>>) -> Result<Option<Bytes>, Refusal> {
-    if body.as_ref().is_some_and(|body| body.len() > limits::REQUEST_BODY_BYTES) {
-        return Err(Refusal::new(
-            Code::RequestTooLarge,
-            format!("the request's body has more than {} bytes", limits::REQUEST_BODY_BYTES),
-            "the tool must send less in one request",
-        ));
-    }
-    Ok(body.map(Bytes::from))
 }
 
 /// The refusal of a path that a service always denies to tools.

@@ -10,6 +10,7 @@ use hotcell_protocol::text::visible;
 use super::query::Queries;
 use super::url::Target;
 use super::url::check_segment;
+use super::url::decode;
 
 /// A path template.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,13 +37,27 @@ pub(crate) struct Rule {
 }
 
 impl Segment {
-    fn to_lower(&self) -> Self {
+    fn leniently(&self) -> Self {
         match self {
-            Self::Literal(text) => Self::Literal(text.to_ascii_lowercase()),
-            Self::OneOf(texts) => Self::OneOf(texts.iter().map(|text| text.to_ascii_lowercase()).collect()),
+            Self::Literal(text) => Self::Literal(lenient(text)),
+            Self::OneOf(texts) => Self::OneOf(texts.iter().map(|text| lenient(text)).collect()),
             Self::Any => Self::Any,
         }
     }
+}
+
+/// A segment as the most lenient server reads it: in lower case, and decoded as often as something is left to decode (`%3A` is
+/// `:`, and so is `%253A` behind a second server).
+fn lenient(part: &str) -> String {
+    let mut read = part.to_owned();
+    while read.contains('%') {
+        let decoded = String::from_utf8_lossy(&decode(read.as_bytes())).into_owned();
+        if decoded == read {
+            break;
+        }
+        read = decoded;
+    }
+    read.to_ascii_lowercase()
 }
 
 impl Template {
@@ -78,12 +93,12 @@ impl Template {
         self.matches(path) || self.open && path.len() == self.segments.len() && self.begins(path)
     }
 
-    /// Whether a path is denied: as [`Template::covers`], and read as the most lenient server would, which ignores case, a
-    /// slash at the end, dots and spaces at the end of a segment, and what looks like a file's ending (`/token.json`). What
-    /// is allowed is compared to the letter; what is denied must not hang on how it is spelt.
+    /// Whether a path is denied: as [`Template::covers`], and read as the most lenient server would, which ignores case, what is
+    /// percent-encoded, a slash at the end, dots and spaces at the end of a segment, and what looks like a file's ending
+    /// (`/token.json`). What is allowed is compared to the letter; what is denied must not hang on how it is spelt.
     pub(crate) fn denies(&self, path: &[String]) -> bool {
         let readings: [fn(&str) -> String; 3] = [
-            |part| part.to_ascii_lowercase(),
+            str::to_owned,
             |part| bare(part).to_owned(),
             |part| bare(part).rsplit_once('.').map_or_else(|| bare(part).to_owned(), |(before, _)| before.to_owned()),
         ];
@@ -91,10 +106,9 @@ impl Template {
     }
 
     fn denies_as(&self, path: &[String], read: fn(&str) -> String) -> bool {
-        let lower = |path: &[String]| path.iter().map(|part| read(&part.to_ascii_lowercase())).collect::<Vec<_>>();
-        let segments = self.segments.iter().map(Segment::to_lower).collect();
+        let segments = self.segments.iter().map(Segment::leniently).collect();
         let template = Self { segments, open: self.open, text: String::new() };
-        let path = lower(path);
+        let path: Vec<_> = path.iter().map(|part| read(&lenient(part))).collect();
         let without_slash = path.split_last().filter(|(last, _)| last.is_empty()).map(|(_, before)| before);
         template.covers(&path) || without_slash.is_some_and(|path| template.covers(path))
     }
@@ -108,13 +122,9 @@ impl Template {
     }
 }
 
-/// A segment in lower case without dots and spaces at its end.
+/// A segment without dots and spaces at its end.
 fn bare(part: &str) -> &str {
-    let mut part = part;
-    while let Some(shorter) = part.strip_suffix('.').or_else(|| part.strip_suffix("%20")) {
-        part = shorter;
-    }
-    part
+    part.trim_end_matches(['.', ' '])
 }
 
 fn segment(text: &str) -> Result<Segment, String> {
@@ -250,6 +260,17 @@ mod tests {
             assert!(template.denies(&path(denied)), "{denied}");
         }
         assert!(!template.denies(&path("/auth/v2/token")));
+        // Servers take a character and its encoding for the same.
+        for (denied, asked) in [
+            ("/v1/accounts:signUp", "/v1/accounts%3AsignUp"),
+            ("/v1/accounts%3AsignUp", "/v1/accounts:signup"),
+            ("/v1/accounts:signUp", "/v1/accounts%253Asignup"),
+            ("/@me/{kind:keys|a,b}", "/%40me/a%2Cb"),
+            ("/a'b", "/a%27B%20."),
+        ] {
+            assert!(Template::parse(denied).unwrap().denies(&path(asked)), "{denied}: {asked}");
+        }
+        assert!(!Template::parse("/v1/accounts:signUp").unwrap().denies(&path("/v1/accounts%3BsignUp")));
         let closed = Template::parse("/Login/{kind:A|b}").unwrap();
         for denied in ["/login/a/", "/LOGIN/B", "/login/a.json", "/login./b%20.", "/login/a.xml/"] {
             assert!(closed.denies(&path(denied)), "{denied}");

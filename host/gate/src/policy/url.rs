@@ -77,20 +77,32 @@ impl fmt::Display for Origin {
 
 /// Reads a guest's URL.
 pub(crate) fn parse(text: &str) -> Result<Target, Refusal> {
-    read(text).map_err(|why| {
-        Refusal::new(
-            Code::BadRequest,
-            format!("the request's URL is refused: {why}"),
-            "the tool must write it in canonical form: https://host/path?query, lower-case host, no odd spellings",
-        )
-    })
+    read(text).map_err(refused)
+}
+
+/// Refuses a guest's URL that is too long, before it is looked through.
+pub(crate) fn bounded(text: &str) -> Result<(), Refusal> {
+    short(text).map_err(refused)
+}
+
+fn refused(why: String) -> Refusal {
+    Refusal::new(
+        Code::BadRequest,
+        format!("the request's URL is refused: {why}"),
+        "the tool must write it in canonical form: https://host/path?query, lower-case host, no odd spellings",
+    )
+}
+
+fn short(text: &str) -> Result<(), String> {
+    if text.len() > limits::URL_BYTES {
+        return Err(format!("it has more than {} bytes", limits::URL_BYTES));
+    }
+    Ok(())
 }
 
 /// Reads a URL; the error says what is wrong and quotes nothing of it.
 fn read(text: &str) -> Result<Target, String> {
-    if text.len() > limits::URL_BYTES {
-        return Err(format!("it has more than {} bytes", limits::URL_BYTES));
-    }
+    short(text)?;
     if !text.bytes().all(is_url_byte) {
         return Err("it has a control character, a space, a backslash, a fragment or a character outside ASCII".into());
     }
@@ -229,7 +241,7 @@ fn is_canonical(segment: &str) -> bool {
     })
 }
 
-fn decode(bytes: &[u8]) -> Vec<u8> {
+pub(super) fn decode(bytes: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(bytes.len());
     let mut rest = bytes;
     while let Some((first, after)) = rest.split_first() {

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use hotcell_vault::Secret;
 use hotcell_vault::Token;
 
 use super::forms;
@@ -19,8 +18,8 @@ const LEAST_BYTES: usize = 8;
 /// The live secrets of the store in the forms that are looked for.
 pub(crate) struct Secrets {
     tokens: Vec<Arc<Token>>,
-    /// Passwords inside of what is stored for HTTP's Basic scheme.
-    passwords: Vec<Wiped>,
+    /// Secrets with so few letters and digits that only the whole word counts: refresh tokens of 12 characters exist.
+    short: Vec<Wiped>,
     words: Words,
 }
 
@@ -28,10 +27,14 @@ impl Secrets {
     /// Prepares the forms of all secrets of these tokens.
     pub(crate) fn new(tokens: Vec<Arc<Token>>) -> Self {
         let secrets = || tokens.iter().flat_map(|token| token.secrets()).map(|secret| secret.expose().as_bytes());
+        // Those inside of what is stored for HTTP's Basic scheme count, too.
         let passwords: Vec<Wiped> = secrets().filter_map(password).collect();
-        let all = secrets().chain(passwords.iter().map(|password| password.as_slice()));
-        let words = Words::new(all.flat_map(forms::of).collect());
-        Self { words, passwords, tokens }
+        let all = || secrets().chain(passwords.iter().map(|password| password.as_slice()));
+        let letters = |secret: &[u8]| secret.iter().filter(|byte| byte.is_ascii_alphanumeric()).count();
+        let is_short = |secret: &&[u8]| secret.len() >= LEAST_BYTES && letters(secret) < LEAST;
+        let short = all().filter(is_short).map(|secret| Wiped::new(secret.to_vec())).collect();
+        let words = Words::new(all().flat_map(forms::of).collect());
+        Self { words, short, tokens }
     }
 
     /// Whether these are the tokens that the forms were made of.
@@ -64,15 +67,7 @@ impl Secrets {
 
     /// Whether one of the short secrets is in a text as it is.
     pub(super) fn short_ones_are_in(&self, bytes: &[u8]) -> bool {
-        self.short_ones().any(|secret| stands_alone(secret, bytes))
-    }
-
-    /// Secrets with so few letters and digits that only the whole word counts: refresh tokens of 12 characters exist.
-    fn short_ones(&self) -> impl Iterator<Item = &[u8]> {
-        let secrets = self.tokens.iter().flat_map(|token| token.secrets()).map(Secret::expose).map(str::as_bytes);
-        let secrets = secrets.chain(self.passwords.iter().map(|password| password.as_slice()));
-        let letters = |secret: &[u8]| secret.iter().filter(|byte| byte.is_ascii_alphanumeric()).count();
-        secrets.filter(move |secret| secret.len() >= LEAST_BYTES && letters(secret) < LEAST)
+        self.short.iter().any(|secret| stands_alone(secret, bytes))
     }
 }
 

@@ -14,6 +14,9 @@ use super::too_many_bytes;
 /// How many times a result's own bytes it may have as JSON: the budget counts a little more than what is written.
 const ROOM: usize = 2;
 
+/// How many times a result's own values and levels: an object's and a list's ends are counted, too.
+const WEIGHT: usize = 4;
+
 /// Arguments on their way out.
 ///
 /// # Errors
@@ -38,12 +41,41 @@ pub fn take_back(json: &[u8], action: &Action, failed: bool, most: usize) -> Res
     if json.len() > most.saturating_mul(ROOM) {
         return Err(not_its_result());
     }
+    // Before it is read: it may be made to cost many times its bytes.
+    let (values, depth) = weigh(json);
+    if values > WEIGHT * limits::JSON_NODES || depth > WEIGHT * limits::JSON_DEPTH {
+        return Err(not_its_result());
+    }
     let value: Value = serde_json::from_slice(json).map_err(|_| not_its_result())?;
     match kind {
         Some(kind) if read::fits(&value, kind) => Ok(value),
         None if value.is_null() => Ok(value),
         _ => Err(not_its_result()),
     }
+}
+
+/// How many values a JSON text has, and how many levels; an empty list counts as two. For what is no JSON, the reader says no.
+#[must_use]
+pub fn weigh(json: &[u8]) -> (usize, usize) {
+    let (mut values, mut depth, mut deepest) = (1_usize, 0_usize, 0_usize);
+    let (mut in_string, mut escaped) = (false, false);
+    for byte in json.iter().copied() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            _ if in_string => {}
+            b'[' | b'{' => {
+                depth += 1;
+                values += 1;
+                deepest = deepest.max(depth);
+            }
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            b',' => values += 1,
+            _ => {}
+        }
+    }
+    (values, deepest)
 }
 
 /// The refusal for what no sandbox says.
@@ -75,6 +107,11 @@ mod tests {
         {
             assert_eq!(take_back(json, &action_, failed, 100).unwrap_err().code, Code::WorkerLost);
         }
+        assert_eq!(weigh(b"[1,[2,{\"a\":3,\"b\":[4]}]]"), (8, 4));
+        let heavy = format!("[{}0]", "0,".repeat(WEIGHT * limits::JSON_NODES));
+        assert!(
+            take_back(heavy.as_bytes(), &action(Some(Type::List(Box::new(Type::U8)))), false, heavy.len()).is_err()
+        );
         assert!(take_back(&[b'['; 300], &action(Some(Type::List(Box::new(Type::U8)))), false, 100).is_err());
         assert!(
             take_back(format!("\"{}\"", "x".repeat(201)).as_bytes(), &action(Some(Type::String)), false, 100).is_err()

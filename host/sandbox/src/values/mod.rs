@@ -13,6 +13,7 @@ use path::Path;
 pub use handed::hand_over;
 pub use handed::not_its_result;
 pub use handed::take_back;
+pub use handed::weigh;
 pub use read::arguments;
 pub use write::Budget;
 pub use write::to_json;

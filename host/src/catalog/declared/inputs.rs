@@ -5,6 +5,7 @@ use hotcell_protocol::Field;
 use hotcell_protocol::Refusal;
 use hotcell_protocol::Type;
 use hotcell_protocol::text::cut;
+use hotcell_protocol::text::visible;
 use serde::Deserialize;
 use serde::Serialize;
 use serde_json::Value;
@@ -195,6 +196,15 @@ impl Input {
         Ok(match (given, &self.join) {
             (Value::Array(items), Some(join)) => {
                 let texts: Vec<_> = items.iter().map(text).collect();
+                // It would count as one, and be sent as several.
+                let counts = self.max_length.is_some() && !join.is_empty();
+                if counts && texts.iter().any(|text| text.contains(join.as_str())) {
+                    return Err(Refusal::new(
+                        Code::BadArguments,
+                        format!("an item of `{name}` holds `{}`, which stands between items", visible(join)),
+                        "give each item by itself",
+                    ));
+                }
                 Value::from(texts.join(join))
             }
             (Value::Array(items), None) => {

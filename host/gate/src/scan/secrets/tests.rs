@@ -9,6 +9,7 @@ use cap_std::fs::Dir;
 use hotcell_vault::AuthStore;
 use hotcell_vault::Key;
 use hotcell_vault::NewToken;
+use hotcell_vault::Secret;
 
 const GITHUB: &str = "ghp_16C7e42F292c6912E7710c838347Ae178B4a";
 const ODD: &str = "a+/B=c~d.e'f<g>h&i\"j\\k{l}m%n@o#p$q!r*s(t)u;v:w,x?y|z^0`1";
