@@ -149,7 +149,7 @@ async fn b5_c8_a_get_has_no_body_and_no_two_tools_share_a_connection() {
 
 /// Each header costs a look for every secret: what is too much is refused before anything looks at it.
 #[tokio::test(flavor = "multi_thread")]
-async fn h7_more_headers_than_a_request_has_cost_no_look_at_each() {
+async fn more_headers_than_a_request_has_cost_no_look_at_each() {
     let scene = Scene::new(|_, _| Raw::ok("hello")).await;
     let hotcell = scene.open();
     let many = vec![("", ""); 20_000];

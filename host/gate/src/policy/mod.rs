@@ -78,7 +78,7 @@ impl Terms {
 }
 
 /// Refuses what is too much of a request, whatever it says. Comes before all that looks through one: each header costs a look for
-/// every secret, and a guest can write more of them than a deadline has time for (threat H6).
+/// every secret, and a guest can write more of them than a deadline has time for.
 pub(crate) fn bounded(asked: &Asked) -> Result<(), Refusal> {
     headers::bounded(&asked.headers)?;
     url::bounded(&asked.url)?;
