@@ -206,13 +206,13 @@ async fn e1_an_answer_with_the_token_is_withheld_from_a_program_with_wasi_http_t
 }
 
 /// Three answers are withheld while a fourth is on its way: it counts as asked after them.
-#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+#[tokio::test(flavor = "multi_thread")]
 async fn e12_requests_at_once_are_no_more_guesses_than_one_after_the_other() {
     let cell = Cell::new("up_");
     let token = cell.canary().token().to_owned();
     let upstream = Upstream::start(move |seen| {
         if seen.line().ends_with("/slow") {
-            tokio::task::block_in_place(|| std::thread::sleep(Duration::from_millis(700)));
+            std::thread::sleep(Duration::from_millis(700));
             Raw::ok("nothing of anybody's")
         } else {
             Raw::ok(&token)
@@ -229,8 +229,7 @@ async fn e12_requests_at_once_are_no_more_guesses_than_one_after_the_other() {
     assert_eq!(upstream.seen().len(), 5, "all were on their way");
 }
 
-/// The server sleeps on threads of the test's runtime: there are more than it can put to sleep.
-#[tokio::test(flavor = "multi_thread", worker_threads = 16)]
+#[tokio::test(flavor = "multi_thread")]
 async fn several_requests_are_under_way_at_once_and_no_more_than_a_call_may_have() {
     let cell = Cell::new("up_");
     let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
@@ -269,7 +268,7 @@ async fn leaves_requests_under_way(isolation: Isolation) {
     let cell = Cell::new("up_").isolated(isolation);
     let upstream = Upstream::start(|_| {
         // What waits behind it on the same thread goes on elsewhere.
-        tokio::task::block_in_place(|| std::thread::sleep(Duration::from_secs(2)));
+        std::thread::sleep(Duration::from_secs(2));
         Raw::ok("fine")
     })
     .await;

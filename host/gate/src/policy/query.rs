@@ -2,12 +2,16 @@
 //! does (`?action=delete`), so that a rule may list those that may be there; what is not on the list is refused.
 //!
 //! A key is compared to the letter, and once: servers differ in which of two equal keys they take, whether `;` parts keys, and
-//! what they decode first. None of these readings finds a key in a query that passed which is not on the list.
+//! what they decode first. None of these readings finds a key in a query that passed which is not on the list. Of the signs that a
+//! rule can have, two spellings are one: `$` and `%24`, as libraries that make queries write it.
 
 use std::fmt;
 
 use hotcell_protocol::text::cut;
 use hotcell_protocol::text::visible;
+
+/// The signs that keys and values of rules can have and that libraries encode.
+const ENCODED: [(&str, char); 6] = [("24", '$'), ("2C", ','), ("3A", ':'), ("40", '@'), ("5B", '['), ("5D", ']')];
 
 /// The queries that a rule allows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,7 +55,7 @@ impl Queries {
     pub(crate) fn refused<'a>(&self, query: Option<&'a str>) -> Option<&'a str> {
         let Self::Listed(keys) = self else { return None };
         let parts: Vec<&str> = query.filter(|query| !query.is_empty())?.split('&').collect();
-        let name = |part: &'a str| part.split('=').next().unwrap_or_default();
+        let name = |part: &'a str| signs(part.split('=').next().unwrap_or_default());
         let twice = |at: usize, part| parts.iter().take(at).any(|before| name(before) == name(part));
         let mut seen = parts.iter().enumerate();
         seen.find(|(at, part)| twice(*at, part) || !keys.iter().any(|key| key.allows(part))).map(|(_, part)| *part)
@@ -61,10 +65,30 @@ impl Queries {
 impl Key {
     fn allows(&self, part: &str) -> bool {
         let (name, value) = part.split_once('=').unwrap_or((part, ""));
-        let listed = |values: &Vec<String>| values.iter().any(|known| known == value);
+        let listed = |values: &Vec<String>| values.contains(&signs(value));
         // Some servers part keys at `;` too: `state=open;action=delete`.
-        name == self.name && !value.contains(';') && self.values.as_ref().is_none_or(listed)
+        signs(name) == self.name && !value.contains(';') && self.values.as_ref().is_none_or(listed)
     }
+}
+
+/// A text with the signs that a rule can have as they are, where they were encoded. Nothing else is decoded, and nothing twice.
+fn signs(text: &str) -> String {
+    let mut parts = text.split('%');
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let sign = ENCODED.iter().find_map(|(code, sign)| Some((*sign, part.strip_prefix(code)?)));
+        match sign {
+            Some((sign, rest)) => {
+                out.push(sign);
+                out.push_str(rest);
+            }
+            None => {
+                out.push('%');
+                out.push_str(part);
+            }
+        }
+    }
+    out
 }
 
 fn key(text: &str) -> Result<Key, String> {
@@ -136,6 +160,13 @@ mod tests {
             ("state&page", "=open", false),
             ("filter[name]", "filter[name]=x", true),
             ("filter[name]", "filter=x", false),
+            ("filter[name]", "filter%5Bname%5D=x", true),
+            ("filter[name]", "filter%5bname%5d=x", false),
+            ("$filter&$top", "%24filter=a&$top=1", true),
+            ("$filter&$top", "$filter=a&%24filter=b", false),
+            ("$filter&$top", "%2524filter=a", false),
+            ("{fields:id,name}", "fields=id%2Cname", true),
+            ("{fields:id,name}", "fields=id%2cname", false),
             ("{action:list|get}&page", "action=list&page=1", true),
             ("{action:list|get}&page", "action=delete", false),
             ("{action:list|get}&page", "action=list,delete", false),
