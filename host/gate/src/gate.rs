@@ -113,8 +113,8 @@ impl<W: Way> Gate<W> {
         trace: &mut Trace<'_, W>,
     ) -> Result<Answer, Refusal> {
         if let Err(refusal) = policy::bounded(&asked) {
-            // Not looked through, so nothing of it is shown.
-            trace.asked(&asked, true);
+            // Not looked through, so nothing of it is shown where a secret can be somebody's.
+            trace.asked(&asked, !W::MADE_UP);
             return Err(refusal);
         }
         let holds_secret = self.secret_in(&asked)?;

@@ -62,6 +62,7 @@ pub use rehearsal::Reply;
 pub use rehearsal::Script;
 pub use rehearsal::Sent;
 pub use rehearsal::unanswered;
+pub use scan::minted::credential_name;
 pub use service::Decision;
 pub use service::EnforcedBy;
 pub use service::Explained;

@@ -93,6 +93,8 @@ pub(crate) struct Trace<'a, W: Way> {
     started: Instant,
     caught: bool,
     holds_secret: bool,
+    /// The request as the tool wrote it, where the watcher keeps such.
+    kept: Option<Asked>,
 }
 
 impl<W: Way> Trace<'_, W> {
@@ -126,6 +128,14 @@ impl<W: Way> Trace<'_, W> {
         self.record.bytes_in = received.body.len();
     }
 
+    /// Tells the watcher what came of it.
+    fn tell(&mut self, came: Result<&Answer, &Refusal>) {
+        // Once, and nothing of a request that held a secret, or that was not yet searched for one.
+        if let Some(kept) = self.kept.take().filter(|_| !self.holds_secret) {
+            self.session.watcher.exchanged(&kept, came);
+        }
+    }
+
     /// It held a credential: the call ends.
     pub(crate) fn caught(&mut self) {
         self.caught = true;
@@ -134,6 +144,9 @@ impl<W: Way> Trace<'_, W> {
 
 impl<W: Way> Drop for Trace<'_, W> {
     fn drop(&mut self) {
+        if self.record.given_up {
+            self.tell(Err(&given_up()));
+        }
         self.record.ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let record = self.record.clone();
         tracing::info!(
@@ -149,6 +162,15 @@ impl<W: Way> Drop for Trace<'_, W> {
             seen.requests.push(record);
         }
     }
+}
+
+/// What came of a request that nobody waits for any more: its call ended, or the tool's own patience did.
+fn given_up() -> Refusal {
+    Refusal::new(
+        Code::DeadlineExceeded,
+        "the request was given up before it was answered",
+        "the tool may wait longer; the call may have more time",
+    )
 }
 
 /// The gate as one call sees it.
@@ -274,12 +296,11 @@ impl<W: Way> Outside for Session<W> {
                 ms: 0,
             };
             // What is told of a request must not hold what the scan would find: so it is held back until that is known.
-            let mut trace = Trace { session: self, record, started: Instant::now(), caught: false, holds_secret: true };
             let kept = self.watcher.keeps_exchanges().then(|| asked.clone());
+            let (started, holds_secret) = (Instant::now(), !W::MADE_UP);
+            let mut trace = Trace { session: self, record, started, caught: false, holds_secret, kept };
             let result = self.counted(asked, &mut trace).await;
-            if let Some(kept) = kept.filter(|_| !trace.holds_secret) {
-                self.watcher.exchanged(&kept, result.as_ref());
-            }
+            trace.tell(result.as_ref());
             trace.record.given_up = false;
             trace.record.refused = result.as_ref().err().map(|refusal| refusal.code);
             let caught = trace.caught;

@@ -27,6 +27,10 @@ const DIST: &str = "dist";
 const SERVICES: &str = "service.toml";
 const SERVICES_BYTES: usize = 1024 * 1024;
 
+/// What decides what a build brings, in one language or another.
+const PINS: [&str; 6] =
+    ["Cargo.toml", "Cargo.lock", "package.json", "package-lock.json", "requirements.txt", "requirements-build.txt"];
+
 /// A language that tools are written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
@@ -175,8 +179,8 @@ impl Project {
     pub(crate) fn changed_since_built(&self) -> Option<PathBuf> {
         let built = self.dist_file().metadata().ok()?.modified().ok()?;
         let wit = self.build.wit.as_deref().unwrap_or("wit");
-        let source = self.build.source.as_deref().unwrap_or("src");
-        let mut places: Vec<PathBuf> = [FILE, wit, source].map(|path| self.path(path)).into();
+        let named = [FILE, wit, "src", self.build.source.as_deref().unwrap_or("src")];
+        let mut places: Vec<PathBuf> = named.iter().chain(&PINS).map(|path| self.path(path)).collect();
         while let Some(place) = places.pop() {
             let Ok(metadata) = place.symlink_metadata() else { continue };
             if metadata.is_dir() {
@@ -200,7 +204,8 @@ pub(super) fn read(text: &str) -> Result<(Manifest, Build), Refusal> {
         Refusal::new(
             Code::BadConfig,
             format!("{FILE} has no table [build], so nobody can say how it is built"),
-            "add it: [build] and below it lang = \"rust\", \"js\", \"python\" or \"c\"",
+            "add it: [build] and below it lang = \"rust\", \"js\", \"python\" or \"c\"; a tool without code is not built: \
+             hotcell test runs its cases, hotcell check hotcell.toml looks at it, hotcell install hotcell.toml installs it",
         )
     })?;
     let build = Build::deserialize(ValueDeserializer::from(build)).map_err(|error| toml_mistake(text, FILE, &error))?;

@@ -35,6 +35,18 @@ pub(crate) type Say<'a> = &'a dyn Fn(Heard<'_>);
 /// # Errors
 /// [`Code::BuildFailed`] where it cannot be started (`missing` is the repair) or fails.
 pub(super) fn builder(command: &mut Command, missing: &str, say: Say<'_>) -> Result<Vec<u8>, Refusal> {
+    run(command, missing, say, false)
+}
+
+/// Runs a script of the project's own: it may say on standard output what is wrong, so that is handed on, too.
+///
+/// # Errors
+/// As [`builder`].
+pub(super) fn script(command: &mut Command, missing: &str, say: Say<'_>) -> Result<(), Refusal> {
+    run(command, missing, say, true).map(drop)
+}
+
+fn run(command: &mut Command, missing: &str, say: Say<'_>, both: bool) -> Result<Vec<u8>, Refusal> {
     let program = command.get_program().to_string_lossy().into_owned();
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(|error| {
@@ -45,7 +57,12 @@ pub(super) fn builder(command: &mut Command, missing: &str, say: Say<'_>) -> Res
     let broken = |_| Refusal::internal("the output of a builder cannot be read");
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     let (send, lines) = mpsc::channel();
+    let more = both.then(|| send.clone());
     let reader = std::thread::spawn(move || {
+        if let Some(more) = more {
+            each_line(stdout, &more);
+            return Ok(Vec::new());
+        }
         let mut bytes = Vec::new();
         stdout.map(|mut stdout| stdout.read_to_end(&mut bytes)).transpose().map(|_| bytes)
     });
@@ -112,6 +129,14 @@ mod tests {
         let (ended, heard) = shell("echo out; echo one >&2; echo two >&2");
         assert_eq!(ended.unwrap(), b"out\n");
         assert_eq!(heard, ["Line(\"one\")", "Line(\"two\")"]);
+    }
+
+    #[test]
+    fn of_a_script_both_outputs_are_heard() {
+        let heard = RefCell::new(Vec::new());
+        let say = |what: Heard<'_>| heard.borrow_mut().push(format!("{what:?}"));
+        script(Command::new("sh").args(["-c", "echo out; exit 1"]), "install sh", &say).unwrap_err();
+        assert_eq!(heard.into_inner(), ["Line(\"out\")", "Failed([\"out\"])"]);
     }
 
     #[test]

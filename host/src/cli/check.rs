@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use hotcell_protocol::Refusal;
+use hotcell_protocol::limits;
 use hotcell_protocol::text::visible;
 use serde::Serialize;
 
@@ -55,7 +56,8 @@ pub(super) fn check(args: &args::Check) -> Result<Exit, Refusal> {
 /// The tool, the operator's side of it, and what is to be said before it is looked at.
 fn found(target: Option<&Path>, executor: &args::Executor) -> Result<(Package, Option<String>, Vec<Finding>), Refusal> {
     if let Some(file) = target.filter(|target| target.is_file()) {
-        return Ok((super::package::package(file, None, executor)?, None, Vec::new()));
+        let services = folders::read_foreign_file(&file.with_file_name("service.toml"), limits::MANIFEST_BYTES)?;
+        return Ok((super::package::package(file, None, executor)?, services, Vec::new()));
     }
     let project = Project::find(target)?;
     let package = Package::new(project.built()?, None)?;

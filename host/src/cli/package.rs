@@ -65,7 +65,20 @@ fn with_manifest(file: &Path, manifest: Option<&Path>, component: Vec<u8>) -> Re
     };
     let name = path.display().to_string();
     let text = utf8(folders::read_named_file(&path, limits::MANIFEST_BYTES)?, &name)?;
+    refuse_project(&text, &name)?;
     Package::new(component, Some((&text, &name)))
+}
+
+/// A project's file is packed by its own command, which leaves out what is for the builder.
+fn refuse_project(text: &str, name: &str) -> Result<(), Refusal> {
+    if toml::from_str::<toml::Table>(text).is_ok_and(|table| table.contains_key("build")) {
+        return Err(Refusal::new(
+            Code::BadConfig,
+            format!("{name} is the file of a project: it has a table [build], which no manifest has"),
+            "hotcell build makes the component and packs the manifest: use dist/NAME.wasm",
+        ));
+    }
+    Ok(())
 }
 
 fn of_manifest(file: &Path, text: Vec<u8>, executor: &args::Executor) -> Result<Package, Refusal> {

@@ -10,6 +10,7 @@ use cap_std::fs::Dir;
 use cap_std::fs::OpenOptions;
 use hotcell_protocol::Code;
 use hotcell_protocol::Refusal;
+use hotcell_protocol::text::visible;
 
 use super::named;
 
@@ -32,10 +33,22 @@ pub(crate) fn case_files(project: &Dir, folder: &str) -> Result<Vec<String>, Ref
         let entry = entry.map_err(|error| bad(&format!("cannot be read: {}", error.kind())))?;
         let Ok(name) = entry.file_name().into_string() else { continue };
         let is_case = Path::new(&name).extension().is_some_and(|ending| ending == "toml") && !name.starts_with('.');
-        // A pipe would be waited for; a link is followed as far as the project goes.
+        if !is_case {
+            continue;
+        }
+        // A pipe would be waited for; a link is followed as far as the project goes. What is not read is not passed over: cases that
+        // nobody runs look like cases that hold.
         let path = format!("{folder}/{name}");
-        if is_case && project.metadata(&path).is_ok_and(|metadata| metadata.is_file()) {
-            names.push(path);
+        match project.metadata(&path) {
+            Ok(metadata) if metadata.is_file() => names.push(path),
+            Ok(_) => return Err(bad(&format!("holds {}, which is no file", visible(&name)))),
+            Err(error) => {
+                let why = error.kind();
+                return Err(bad(&format!(
+                    "holds {}, which leads out of the project or cannot be read: {why}",
+                    visible(&name)
+                )));
+            }
         }
         if names.len() > FILES {
             return Err(bad(&format!("has more than {FILES} case files")));

@@ -115,5 +115,39 @@ async fn what_nothing_answers_and_what_nobody_may_is_recorded_as_it_was() {
     cell.hotcell(&args).exits(0).says("insufficient-scope");
     let text = std::fs::read_to_string(&out).unwrap();
     assert!(text.contains("refused = \"insufficient-scope\""), "{text}");
+    assert!(text.contains("token_scopes = { github = [] }"), "{text}");
     assert_eq!(upstream.connections(), 0);
+    // What the token lacked, the case's lacks, too.
+    let folder = project(&cell, &text, &services(&upstream));
+    test(&cell, &folder, "github-issues", &[]).exits(0);
+}
+
+/// What is wrong with the file is told before anything is sent.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_sent_for_a_case_that_cannot_be_written() {
+    let (cell, upstream) = scene(str::to_owned).await;
+    record(&cell, "a", &["--name", "first"]).exits(0);
+    let seen = upstream.seen().len();
+    record(&cell, "a", &["--name", "second"]).exits(6).says("is there already").says("nothing was sent");
+    record(&cell, "a", &["--name", "first", "--append"]).exits(6).says("two cases are named `first`");
+    record(&cell, "a", &["--name", "", "--append"]).exits(6).says("`name` is empty");
+    assert_eq!(upstream.seen().len(), seen);
+}
+
+/// A service that may hand out new credentials hands them to the tool, and not to a file.
+#[tokio::test(flavor = "multi_thread")]
+async fn e9_a_new_credential_in_an_answer_is_not_written_down() {
+    let (cell, _) = scene(str::to_owned).await;
+    let upstream = Upstream::start(|_| {
+        let issue =
+            json!({"number": 7, "title": "", "state": "open", "html_url": "", "access_token": "made-a-moment-ago"});
+        Raw::ok(json!([issue]).to_string())
+    })
+    .await;
+    let services = services(&upstream).replacen("[service.github]", "[service.github]\nnew_credentials = \"pass\"", 1);
+    cell.config(&services);
+    let out = cell.path().join("project/tests/cases.toml");
+    cell.sign_in("github", &["issues:read"]);
+    record(&cell, "a", &["--name", "a"]).exits(3).says("looks like a credential (`access_token`)");
+    assert!(!out.exists() && upstream.seen().len() == 1);
 }

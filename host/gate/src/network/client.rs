@@ -115,6 +115,8 @@ impl Network {
 }
 
 impl Way for Network {
+    const MADE_UP: bool = false;
+
     async fn send(&self, signed: Signed, reading: Reading, deadline: Instant) -> Result<Received, Refusal> {
         #[cfg(test)]
         if let Some(fake) = &self.fake {

@@ -27,6 +27,10 @@ use crate::sign::Signed;
 /// What stands behind a gate and turns what was signed into what was received: the network, or the script of a rehearsal.
 /// Nobody else can be one: the types that it takes and gives have no name outside of the gate.
 pub trait Way: sealed::Sealed + Send + Sync + 'static {
+    /// Whether all credentials of such a gate are made up: then what a tool asked may be shown before it was searched.
+    #[doc(hidden)]
+    const MADE_UP: bool;
+
     /// Takes a signed request and gives the whole response, with the scan's eyes on it, until the deadline.
     #[doc(hidden)]
     fn send(

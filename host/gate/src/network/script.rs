@@ -24,6 +24,8 @@ use crate::scan::Reading;
 use crate::sign::Signed;
 
 impl Way for Script {
+    const MADE_UP: bool = true;
+
     async fn send(&self, signed: Signed, mut reading: Reading, deadline: Instant) -> Result<Received, Refusal> {
         let credential = self.credential(&signed)?;
         let origin = signed.target.origin.to_string();

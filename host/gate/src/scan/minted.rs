@@ -38,7 +38,12 @@ static QUOTED: LazyLock<Option<AhoCorasick>> =
 
 /// The name under which the body hands out a credential.
 pub(super) fn name_in(body: &[u8]) -> Option<&'static str> {
-    let body = body.get(..LOOKED_AT).unwrap_or(body);
+    credential_name(body.get(..LOOKED_AT).unwrap_or(body))
+}
+
+/// The name under which a text of any length holds what looks like a credential: for what is written down to be kept.
+#[must_use]
+pub fn credential_name(body: &[u8]) -> Option<&'static str> {
     let members = QUOTED.iter().flat_map(|names| names.find_iter(body));
     let mut found = members.filter(|found| is_credential(body.get(found.end()..).unwrap_or_default()));
     match found.next() {

@@ -6,7 +6,7 @@
 
 pub(crate) mod decode;
 mod forms;
-mod minted;
+pub(crate) mod minted;
 #[cfg(test)]
 pub(crate) mod oracle;
 mod reading;

@@ -50,7 +50,7 @@ pub(super) fn build(project: &Project, say: Say<'_>) -> Result<Made, Refusal> {
     types(project, &wit, say);
     if package.pointer("/scripts/build").is_some() {
         say(Heard::Step("running the script `build` of package.json"));
-        run::builder(npm(project).args(["run", "build"]), INSTALL_NODE, say)?;
+        run::script(npm(project).args(["run", "build"]), INSTALL_NODE, say)?;
     }
     let source = project.build.source.as_deref().unwrap_or(SOURCE);
     check_syntax(project, source, say)?;

@@ -12,7 +12,7 @@ const EVERY: Duration = Duration::from_millis(300);
 /// How long nothing must change before it counts: editors write several files, and some in several steps.
 const QUIET: Duration = Duration::from_millis(200);
 /// What builders and package managers make.
-const MADE: [&str; 6] = ["dist", "target", "node_modules", "__pycache__", "venv", "out"];
+const MADE: [&str; 7] = ["build", "dist", "target", "node_modules", "__pycache__", "venv", "out"];
 
 /// The state of a project's sources.
 pub(crate) fn state(project: &Dir) -> u64 {

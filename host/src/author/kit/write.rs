@@ -1,6 +1,9 @@
 //! Writes a case: what a live call asked and got, as text that [`super::read`] reads again. Characters that nobody can see, or that
 //! reorder what a person reads, are written as escapes (CVE-2021-42574): a case is reviewed like code. Pure.
 
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hotcell_protocol::Answer;
@@ -27,6 +30,8 @@ pub(crate) struct Made<'a> {
     pub(crate) arguments: &'a Value,
     /// What the operator set and the action used, by `var.NAME`.
     pub(crate) variables: &'a Map<String, Value>,
+    /// Who was signed in to what, with the scopes that the action could use.
+    pub(crate) signed_in: &'a BTreeMap<String, BTreeSet<String>>,
     pub(crate) exchanges: &'a [Exchange],
     pub(crate) verdict: &'a Verdict,
     /// Origins of the operator's services: requests there are written without them, since another operator has others.
@@ -45,8 +50,9 @@ pub(crate) fn case(made: &Made<'_>) -> String {
         out.push_str(&format!("variables = {{ {} }}\n", set.collect::<Vec<_>>().join(", ")));
     }
     let code = |exchange: &Exchange| exchange.came.as_ref().err().map(|refusal| refusal.code);
-    if made.exchanges.iter().any(|exchange| code(exchange) == Some(Code::NeedsLogin)) {
-        out.push_str("# Nobody was signed in.\ntoken_scopes = {}\n");
+    let lacked = [Some(Code::NeedsLogin), Some(Code::InsufficientScope)];
+    if made.exchanges.iter().any(|exchange| lacked.contains(&code(exchange))) {
+        out.push_str(&token_scopes(made.signed_in));
     }
     match made.verdict {
         Verdict::Returned(result) => out.push_str(&value("returns", result)),
@@ -57,6 +63,16 @@ pub(crate) fn case(made: &Made<'_>) -> String {
         out.push_str(&request(exchange, made.origins));
     }
     out
+}
+
+/// What the case's token must lack, as the call's did.
+fn token_scopes(signed_in: &BTreeMap<String, BTreeSet<String>>) -> String {
+    let scopes = |scopes: &BTreeSet<String>| scopes.iter().map(|scope| quoted(scope)).collect::<Vec<_>>().join(", ");
+    let pairs: Vec<_> = signed_in.iter().map(|(name, held)| format!("{} = [{}]", key(name), scopes(held))).collect();
+    match pairs.as_slice() {
+        [] => "# Nobody was signed in.\ntoken_scopes = {}\n".to_owned(),
+        pairs => format!("token_scopes = {{ {} }}\n", pairs.join(", ")),
+    }
 }
 
 fn request(exchange: &Exchange, origins: &[String]) -> String {
@@ -115,14 +131,33 @@ fn fields(headers: &[Header]) -> String {
 fn bytes(body: &[u8]) -> String {
     let text = std::str::from_utf8(body).ok().filter(|text| !text.contains(CREDENTIAL));
     let Some(text) = text else { return format!("body_base64 = \"{}\"\n", STANDARD.encode(body)) };
-    // A number's digits must stay: what cannot be written again just so is kept as text.
-    match serde_json::from_str::<Value>(text).ok().filter(|value| value.is_object() || value.is_array()) {
+    // A number's digits must stay, and a name that is there twice: what cannot be written again just so is kept as text.
+    let json = serde_json::from_str::<Value>(text).ok().filter(|value| value.is_object() || value.is_array());
+    match json.filter(|json| without_texts(&json.to_string()) == without_texts(text)) {
         Some(json) => match serde_json::to_string_pretty(&json) {
             Ok(pretty) => format!("body_json = {}\n", block(&pretty)),
             Err(_) => format!("body = {}\n", block(text)),
         },
         None => format!("body = {}\n", block(text)),
     }
+}
+
+/// JSON without its texts and spaces: names, numbers and brackets in their order.
+fn without_texts(json: &str) -> String {
+    let (mut out, mut in_text, mut escaped) = (String::new(), false, false);
+    for c in json.chars() {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' if in_text => escaped = true,
+            '"' => {
+                in_text = !in_text;
+                out.push(c);
+            }
+            c if in_text || c.is_whitespace() => {}
+            c => out.push(c),
+        }
+    }
+    out
 }
 
 /// A value as TOML on one line, where TOML has it and it is short; else as JSON.
@@ -255,6 +290,7 @@ mod tests {
                     action: "api.list",
                     arguments: &arguments,
                     variables: &variables,
+                    signed_in: &BTreeMap::new(),
                     exchanges: &exchanges,
                     verdict: &verdict,
                     origins: &origins,
@@ -287,6 +323,14 @@ mod tests {
     }
 
     #[test]
+    fn digits_and_names_that_json_would_change_are_kept_as_text() {
+        for body in ["{\"id\":12345678901234567890123}", "[1E2]", "[1.50]", "{\"a\":1,\"a\":2}"] {
+            assert_eq!(bytes(body.as_bytes()), format!("body = {}\n", block(body)));
+        }
+        assert!(bytes(b"{\"a\": [1.5, \"\\u00e9, 1E2\"]}").starts_with("body_json = "));
+    }
+
+    #[test]
     fn a_withheld_answer_is_stood_for_and_says_so() {
         let exchanges = [exchange("https://api.example/echo", b"", Err(Code::LeakStopped))];
         let verdict = Verdict::Failed(json!("withheld"));
@@ -295,6 +339,7 @@ mod tests {
             action: "b",
             arguments: &json!({}),
             variables: &Map::new(),
+            signed_in: &BTreeMap::new(),
             exchanges: &exchanges,
             verdict: &verdict,
             origins: &[],

@@ -5,9 +5,8 @@
 //! was granted before and nothing else: a build that asks for more is not installed, and neither is one in place of a tool that
 //! got strikes, which a new digest would forget (threat E12).
 
-use std::path::Path;
-
 use hotcell_protocol::Code;
+use hotcell_protocol::Digest;
 use hotcell_protocol::Refusal;
 use hotcell_protocol::text::visible;
 
@@ -39,20 +38,21 @@ pub(in super::super) async fn dev(host: Option<&Host>, args: &args::Dev) -> Resu
     }
     let workshop = Workshop::open(&Places::of_user()?, super::super::own_program().ok())?;
     let work = async {
-        let mut again = false;
+        let mut again = 0;
+        let mut called = None;
         loop {
             let before = watch::state(&project.dir);
             // A mistake is shown, and waits for its repair.
-            if let Err(refusal) = round(&workshop, host, &project.folder, args).await {
+            if let Err(refusal) = round(&workshop, host, &project, args, &mut called).await {
                 output::refusal(&refusal);
             }
             let after = watch::state(&project.dir);
-            // Somebody changed something meanwhile, or the builder did, which it does once.
-            if after != before && !again {
-                again = true;
+            // Somebody changed something meanwhile, or the builder did, which it does not do for ever.
+            if after != before && again < AGAIN {
+                again += 1;
                 continue;
             }
-            again = false;
+            (again, called) = (0, None);
             output::dim("waiting for changes; Ctrl-C ends this");
             watch::changed(&project.dir, after).await;
         }
@@ -64,10 +64,19 @@ pub(in super::super) async fn dev(host: Option<&Host>, args: &args::Dev) -> Resu
     Ok(Exit::Done)
 }
 
-/// Builds, tests, and calls.
-async fn round(workshop: &Workshop, host: Option<&Host>, folder: &Path, args: &args::Dev) -> Result<(), Refusal> {
+/// How often is built again because something changed during a build.
+const AGAIN: usize = 5;
+
+/// Builds, tests, and calls: what was `called` since somebody changed something is not called again.
+async fn round(
+    workshop: &Workshop,
+    host: Option<&Host>,
+    agreed: &Project,
+    args: &args::Dev,
+    called: &mut Option<Digest>,
+) -> Result<(), Refusal> {
     output::title(&jiff::Zoned::now().strftime("%H:%M:%S").to_string());
-    let folder = folder.to_owned();
+    let folder = agreed.folder.clone();
     let profile = if args.debug { Profile::Debug } else { Profile::Release };
     let building = tokio::task::spawn_blocking(move || {
         // Read anew: the manifest is a source, too.
@@ -86,6 +95,12 @@ async fn round(workshop: &Workshop, host: Option<&Host>, folder: &Path, args: &a
         }
     }
     let (Some(host), Some(action)) = (host, &args.action) else { return Ok(()) };
+    if package.manifest.name != agreed.manifest.name {
+        return Err(another_tool(&agreed.manifest.name, &package.manifest.name));
+    }
+    if called.replace(package.digest) == Some(package.digest) {
+        return Ok(());
+    }
     take_the_place(host, &package)?;
     let words = args::Call {
         tool: package.manifest.name.clone(),
@@ -98,6 +113,15 @@ async fn round(workshop: &Workshop, host: Option<&Host>, folder: &Path, args: &a
         in_process: false,
     };
     call::call(host, &words).await.map(|_| ())
+}
+
+/// The yes was for one tool.
+fn another_tool(agreed: &str, now: &str) -> Refusal {
+    Refusal::new(
+        Code::ToolNotTrusted,
+        format!("the project's tool is {} now, and the yes was for {}", visible(now), visible(agreed)),
+        "end hotcell dev and start it again",
+    )
 }
 
 /// The one yes.
