@@ -112,3 +112,16 @@ fn a_module_keeps_its_items_where_it_has_mistakes() {
     assert!(code.contains("compile_error") && code.contains("pub fn f (a : usize)"), "{code}");
     assert!(!code.contains("scope") && !code.contains("__hotcell"), "{code}");
 }
+
+/// The usual alias of a library, with nothing as its result.
+#[test]
+fn an_alias_of_result_takes_nothing_as_result_does() {
+    let source = "mod tool { type Answer<T> = std::result::Result<T, String>; pub fn a() -> Answer<()> { Ok(()) } \
+        pub fn b() -> Answer<u8> { Ok(1) } }";
+    let (tool, wrong) = read(source, "");
+    assert!(wrong.is_empty(), "{wrong:?}");
+    let world = wit::world(&tool.unwrap());
+    assert!(world.contains("%a: func() -> result<_, string>;") && world.contains("%b: func() -> result<u8, string>;"));
+    let source = "mod tool { type Both<T> = (T, u8); pub fn a() -> Both<()> { ((), 1) } }";
+    assert_eq!(mistakes(source).len(), 1);
+}

@@ -51,7 +51,7 @@ pub(crate) struct Types<'a> {
     pub(crate) sdk: TokenStream,
     read: BTreeMap<String, usize>,
     /// What the parameters of the alias that is being read stand for.
-    standing_for: BTreeMap<String, Type>,
+    standing_for: BTreeMap<String, Option<Type>>,
     depth: usize,
 }
 
@@ -103,8 +103,15 @@ impl<'a> Types<'a> {
     pub(crate) fn read_or_nothing(&mut self, written: &Written) -> syn::Result<Option<Type>> {
         match written {
             Written::Tuple(tuple) if tuple.elems.is_empty() => Ok(None),
+            Written::Path(path) if self.stands_for_nothing(&path.path) => Ok(None),
             written => self.read(written).map(Some),
         }
+    }
+
+    /// Whether this is a parameter of the alias that is being read, and `()` was given for it.
+    fn stands_for_nothing(&self, path: &syn::Path) -> bool {
+        let name = path.get_ident().map(|ident| ident.unraw().to_string());
+        name.is_some_and(|name| matches!(self.standing_for.get(&name), Some(None)))
     }
 
     fn read_written(&mut self, written: &Written) -> syn::Result<Type> {
@@ -126,7 +133,8 @@ impl<'a> Types<'a> {
             return Err(syn::Error::new_spanned(path, "this names no type"));
         };
         if let ([_], Some(known)) = (words.as_slice(), self.standing_for.get(name)) {
-            return Ok(known.clone());
+            let nothing = || syn::Error::new_spanned(path, foreign::of_syntax(&syn::parse_quote!(())));
+            return known.clone().ok_or_else(nothing);
         }
         let of_module = matches!(words.as_slice(), [_] | ["self", _]);
         if let Some(item) = self.items.get(name).copied().filter(|_| of_module) {
@@ -147,7 +155,15 @@ impl<'a> Types<'a> {
             return Ok(Type::Plain(rust, wit));
         }
         match (name, arguments.as_slice()) {
-            ("Option", [of]) => Ok(Type::Option(Box::new(self.read(of)?))),
+            ("Option", [of]) => match self.read(of)? {
+                // The two ways to have nothing would be one for whoever calls: JSON has one null.
+                Type::Option(_) => {
+                    let what = "an option in an option has two kinds of nothing, and JSON has one (null): use one `Option`, or an \
+                                enum with a case for each";
+                    Err(syn::Error::new_spanned(path, what))
+                }
+                of => Ok(Type::Option(Box::new(of))),
+            },
             ("Option", _) => wrong_number("Option<T>"),
             ("Problem", []) => self.problem(path),
             ("Result", [_]) if self.another_result => {
@@ -230,7 +246,7 @@ impl<'a> Types<'a> {
                 ));
             };
             // `()` stands for itself only where a `Result` has it, which an alias passes on as it is.
-            let read = self.read(argument)?;
+            let read = self.read_or_nothing(argument)?;
             standing_for.insert(parameter.ident.unraw().to_string(), read);
         }
         let before = std::mem::replace(&mut self.standing_for, standing_for);
