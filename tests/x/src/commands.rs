@@ -87,7 +87,8 @@ const COMMANDS: [Command; 9] = [
         name: "fuzz",
         takes: "[TARGET] [SECONDS]",
         about: "feed mutated inputs to a target (or to each), for so many seconds (default: 10)",
-        more: "\x20 TARGET  addresses, bodies, headers, manifest, ops, policy, scan, values or wire\n\n\
+        more: "\x20 TARGET  addresses, bodies, headers, manifest, ops, policy, scan, template, values\n\
+               \x20         or wire\n\n\
                In release mode. Inputs that show something new are kept in tests/fuzz/corpus, which `cargo x test`\n\
                replays; a find is kept in tests/fuzz/finds and fails the command. tests/fuzz/STATUS.md says what was\n\
                run so far.",

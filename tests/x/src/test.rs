@@ -98,6 +98,9 @@ const PACKAGES: [&str; 10] = [
     "hotcell-worker",
 ];
 
+/// The test programs of these packages that have targets.
+const WHERE: [&str; 5] = ["--lib", "--test", "fuzz", "--test", "fuzz_manifest"];
+
 /// `cargo x fuzz`
 pub(crate) fn fuzz(args: &[String]) -> Done {
     let (wanted, seconds) = match args {
@@ -113,14 +116,7 @@ pub(crate) fn fuzz(args: &[String]) -> Done {
     say::step("building the targets in release mode (the first time takes several minutes)");
     for name in TARGETS.iter().filter(|name| wanted.is_none_or(|wanted| wanted == *name)) {
         let mut tests = places::cargo();
-        tests.args(["test", "--quiet", "--release"]).args(PACKAGES).args([
-            "--lib",
-            "--lib",
-            "--test",
-            "fuzz",
-            "--test",
-            "fuzz_manifest",
-        ]);
+        tests.args(["test", "--release"]).args(PACKAGES).args(WHERE);
         tests.args(["--", "--nocapture", &format!("fuzz_{name}")]);
         shown(tests.env("HOTCELL_FUZZ_SECONDS", seconds))?;
     }
@@ -168,5 +164,14 @@ mod tests {
         let three = ["a", "b", "c"].map(str::to_owned);
         assert_eq!((hostile(&three).unwrap_err().code, fuzz(&three).unwrap_err().code), (2, 2));
         assert_eq!(fuzz(&["no-such-target".to_owned()]).unwrap_err().code, 2);
+    }
+
+    /// Cargo refuses a flag of this kind that comes twice, and then nothing is fuzzed.
+    #[test]
+    fn no_flag_of_cargos_comes_twice() {
+        for (place, flag) in WHERE.iter().enumerate() {
+            let before = WHERE.iter().take(place).any(|before| before == flag);
+            assert!(!before || *flag == "--test", "{flag} twice");
+        }
     }
 }
