@@ -327,24 +327,62 @@ async fn bodies_and_answers_cross_the_wall_whole() {
 }
 
 /// A worker that has nothing to do is ended after its time; the next call has a new one.
+/// `hotcell call` starts its worker while it reads the tool.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_worker_that_rests_for_too_long_ends() {
+async fn a_worker_that_was_started_ahead_runs_the_tool_that_is_loaded_next() {
+    let options = worker::Options { at_rest: 2, ..worker::Options::of(programs::hotcell()) };
+    let pool = Pool::new(options);
+    pool.start_ahead();
+    pool.start_ahead();
+    let ahead: Vec<u32> = children(std::process::id()).into_keys().collect();
+    assert_eq!((ahead.len(), pool.processes().len()), (1, 0));
+    let code = pool.load(by_hand()).unwrap();
+    assert_eq!(pool.processes(), ahead);
+    for _ in 0..2 {
+        let outcome = pool.call(&code, None, nothing(), std::sync::Arc::new(Nothing)).await;
+        assert!(matches!(outcome.verdict, Verdict::Returned(_)), "{outcome:?}");
+        assert_eq!(pool.processes(), ahead);
+    }
+    // Another tool, and another user, get workers of their own.
+    let other = pool.load(by_hand()).unwrap();
+    pool.call(&other, None, nothing(), std::sync::Arc::new(Nothing)).await;
+    pool.call(&code, Some("ada"), nothing(), std::sync::Arc::new(Nothing)).await;
+    let now = pool.processes();
+    assert!(now.len() == 2 && !now.contains(&ahead[0]), "{now:?}");
+    // One that nobody needs ends with its pool.
+    pool.start_ahead();
+    drop(pool);
+    let started = Instant::now();
+    while !children(std::process::id()).is_empty() {
+        assert!(started.elapsed() < Duration::from_secs(5), "a worker stays");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+fn nothing() -> CallRequest {
+    CallRequest { action: "nothing".into(), arguments: json!({}), limits: Limits::default() }
+}
+
+fn by_hand() -> hotcell_sandbox::Compiled {
     let folder = tempfile::tempdir().unwrap();
     let dir = cap_std::fs::Dir::open_ambient_dir(folder.path(), cap_std::ambient_authority()).unwrap();
     let bytes = std::fs::read(programs::guest("by-hand")).unwrap();
     let cache = hotcell_sandbox::CodeCache::new(dir, [7; 32]);
-    let compiled = cache.compiled(&bytes, Digest::of(&bytes), &Imports::default(), hotcell_sandbox::compile).unwrap();
-    let code = std::sync::Arc::new(worker::Code::seal(compiled).unwrap());
+    cache.compiled(&bytes, Digest::of(&bytes), &Imports::default(), hotcell_sandbox::compile).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_rests_for_too_long_ends() {
+    let code = std::sync::Arc::new(worker::Code::seal(by_hand()).unwrap());
     let options = worker::Options { rest: Duration::from_millis(300), ..worker::Options::of(programs::hotcell()) };
     let pool = Pool::new(options);
-    let call = || CallRequest { action: "nothing".into(), arguments: json!({}), limits: Limits::default() };
     for _ in 0..2 {
-        let outcome = pool.call(&code, None, call(), std::sync::Arc::new(Nothing)).await;
+        let outcome = pool.call(&code, None, nothing(), std::sync::Arc::new(Nothing)).await;
         assert!(matches!(outcome.verdict, Verdict::Returned(_)), "{outcome:?}");
         let worker = pool.processes();
         assert_eq!(worker.len(), 1);
         tokio::time::sleep(Duration::from_millis(150)).await;
-        let outcome = pool.call(&code, None, call(), std::sync::Arc::new(Nothing)).await;
+        let outcome = pool.call(&code, None, nothing(), std::sync::Arc::new(Nothing)).await;
         assert!(matches!(outcome.verdict, Verdict::Returned(_)), "{outcome:?}");
         tokio::time::sleep(Duration::from_millis(200)).await;
         assert_eq!(pool.processes(), worker, "it was used meanwhile");

@@ -105,11 +105,16 @@ impl Pool {
         if self.options.isolation != Isolation::Tool {
             return;
         }
+        let mut ahead = held(&self.ahead);
+        // One that nobody came for, because the tool was loaded already, is there still; it ends when it was to be ready.
+        if ahead.as_ref().is_some_and(|ahead| !ahead.worker.is_gone()) {
+            return;
+        }
         let started = Blank::new().and_then(|blank| {
             let worker = Worker::start_with(&self.options.program, blank.handle()?)?;
             Ok(Ahead { worker, blank })
         });
-        *held(&self.ahead) = started.ok();
+        *ahead = started.ok();
     }
 
     /// Puts a tool's code where its workers find it: the one that was started ahead, if there is one, gets it at once.
