@@ -3,6 +3,8 @@
 //! Everything else works on [`Dir`] handles opened here, so that no name read from a file can lead out of them.
 
 mod cases;
+#[cfg(test)]
+pub(crate) mod in_tests;
 mod named;
 mod stamp;
 

@@ -169,8 +169,8 @@ mod tests {
 
     #[test]
     fn a_reader_sees_every_line_once_over_a_change_of_files() {
-        let folder = tempfile::tempdir().unwrap();
-        let record = Record::open(&folders::own_folder(&folder.path().join("state")).unwrap()).unwrap();
+        let (_folder, state) = folders::in_tests::state();
+        let record = Record::open(&state).unwrap();
         let mut reader = record.reader();
         assert_eq!(reader.new_lines().unwrap(), [] as [&str; 0]);
         record.add(&line(1)).unwrap();
@@ -191,8 +191,7 @@ mod tests {
 
     #[test]
     fn a_full_file_is_put_aside_and_a_deleted_one_made_anew() {
-        let folder = tempfile::tempdir().unwrap();
-        let state = folders::own_folder(&folder.path().join("state")).unwrap();
+        let (_folder, state) = folders::in_tests::state();
         let (record, other) = (Record::open(&state).unwrap(), Record::open(&state).unwrap());
         let read = |name: &str| record.folder.read_to_string(name).unwrap();
         record.add(&line(1)).unwrap();

@@ -137,16 +137,11 @@ impl StrikeBook for Strikes {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn book() -> (tempfile::TempDir, Dir) {
-        let folder = tempfile::tempdir().unwrap();
-        let dir = folders::own_folder(&folder.path().join("state")).unwrap();
-        (folder, dir)
-    }
+    use crate::folders::in_tests::state;
 
     #[test]
     fn e12_strikes_count_in_the_next_process_and_only_a_person_takes_them_back() {
-        let (_folder, dir) = book();
+        let (_folder, dir) = state();
         let (one, other) = (Digest::of(b"one"), Digest::of(b"other"));
         for _ in 0..STRIKES {
             assert!(Strikes::open(&dir).unwrap().count(one, "api") < STRIKES);
@@ -162,7 +157,7 @@ mod tests {
 
     #[test]
     fn a_damaged_book_suspends_everybody_and_says_so() {
-        let (_folder, dir) = book();
+        let (_folder, dir) = state();
         folders::replace_file(&dir, FILE, b"{\"strikes\": 5}").unwrap();
         let strikes = Strikes::open(&dir).unwrap();
         assert_eq!(strikes.count(Digest::of(b"one"), "api"), STRIKES);
@@ -171,7 +166,7 @@ mod tests {
 
     #[test]
     fn strikes_at_once_are_all_counted() {
-        let (_folder, dir) = book();
+        let (_folder, dir) = state();
         std::thread::scope(|scope| {
             for _ in 0..8 {
                 scope.spawn(|| Strikes::open(&dir).unwrap().add(Digest::of(b"one"), "api"));

@@ -128,7 +128,8 @@ impl<W: Way> Gate<W> {
         self.choose_scope(&mut allowed, trace);
         trace.allowed(&allowed);
         let service = allowed.terms.service.clone().unwrap_or_default();
-        strikes::check(&*self.strikes, grant.digest, &grant.tool, &service)?;
+        let suspended = || strikes::check(&*self.strikes, grant.digest, &grant.tool, &service);
+        suspended()?;
         if holds_secret {
             // One hit is one bit of a guess: the tool gets no second one, and the call ends here (see `Session::send`).
             (0..STRIKES).for_each(|_| self.strikes.add(grant.digest, &service));
@@ -141,7 +142,6 @@ impl<W: Way> Gate<W> {
         let _place = place.map_err(|_| busy())??;
         // Others of its requests may have been caught while this one waited, and while it is under way: several at once must not
         // be more guesses than one after the other (threat E12).
-        let suspended = || strikes::check(&*self.strikes, grant.digest, &grant.tool, &service);
         suspended()?;
 
         let received = self.exchange(allowed, grant.digest, deadline, trace).await?;

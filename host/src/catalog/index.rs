@@ -90,6 +90,7 @@ fn digest(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::Manifest;
+    use crate::folders::in_tests::state;
     use hotcell_protocol::Digest;
 
     fn grants(tools: usize) -> BTreeMap<String, Granted> {
@@ -100,12 +101,6 @@ mod tests {
             (granted.name.clone(), granted)
         };
         (0..tools).map(granted).collect()
-    }
-
-    fn state() -> (tempfile::TempDir, Dir) {
-        let folder = tempfile::tempdir().unwrap();
-        let dir = folders::own_folder(&folder.path().join("state")).unwrap();
-        (folder, dir)
     }
 
     #[test]

@@ -309,8 +309,7 @@ mod tests {
     }
 
     fn catalog() -> (tempfile::TempDir, Catalog) {
-        let folder = tempfile::tempdir().unwrap();
-        let dir = folders::own_folder(&folder.path().join("state")).unwrap();
+        let (folder, dir) = folders::in_tests::state();
         let catalog = Catalog::open(&dir).unwrap();
         (folder, catalog)
     }

@@ -86,12 +86,7 @@ impl<T> ReadOnce<T> {
 mod tests {
     use super::*;
     use crate::folders;
-
-    fn folder() -> (tempfile::TempDir, Dir) {
-        let folder = tempfile::tempdir().unwrap();
-        let dir = folders::own_folder(&folder.path().join("state")).unwrap();
-        (folder, dir)
-    }
+    use crate::folders::in_tests::state;
 
     /// Gives the file a time of change so long ago.
     fn age(dir: &Dir, by: Duration) {
@@ -110,7 +105,7 @@ mod tests {
 
     #[test]
     fn a_file_is_read_again_when_it_was_changed_and_only_then() {
-        let (_folder, dir) = folder();
+        let (_folder, dir) = state();
         let once = ReadOnce::default();
         assert_eq!(look(&once, &dir), (vec![], true));
         assert_eq!(look(&once, &dir), (vec![], false), "a missing file is known to be missing");
@@ -126,7 +121,7 @@ mod tests {
 
     #[test]
     fn e12_a_file_that_was_changed_a_moment_ago_is_read_each_time() {
-        let (_folder, dir) = folder();
+        let (_folder, dir) = state();
         let once = ReadOnce::default();
         folders::replace_file(&dir, "f", b"one").unwrap();
         assert_eq!(look(&once, &dir), (b"one".to_vec(), true));
@@ -140,7 +135,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_not_kept() {
-        let (_folder, dir) = folder();
+        let (_folder, dir) = state();
         let once = ReadOnce::<u8>::default();
         assert_eq!(once.get(&dir, "f", || Err("broken")), Err("broken"));
         assert_eq!(*once.get(&dir, "f", || Ok::<_, ()>(1)).unwrap(), 1);

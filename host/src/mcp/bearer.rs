@@ -61,8 +61,7 @@ mod tests {
 
     #[test]
     fn a_token_is_shown_once_kept_as_a_hash_and_replaced_on_demand() {
-        let folder = tempfile::tempdir().unwrap();
-        let state = folders::own_folder(&folder.path().join("state")).unwrap();
+        let (_folder, state) = folders::in_tests::state();
         let (bearer, token) = Bearer::of(&state, false).unwrap();
         let token = token.unwrap();
         let kept = state.read(FILE).unwrap();

@@ -89,7 +89,7 @@ pub(crate) fn bounded(asked: &Asked) -> Result<(), Refusal> {
             "the tool must send less in one request",
         )),
         // No meaning is defined for it (RFC 9110 §9.3.1), so servers differ: one that takes the body for the next request of the
-        // connection would answer what no rule was asked about (request smuggling, CL.0; threat B1).
+        // connection would answer what no rule was asked about (request smuggling, CL.0; threat B5).
         Some(body) if !body.is_empty() && matches!(asked.method, Method::Get | Method::Head) => Err(Refusal::new(
             Code::BadRequest,
             format!("a {} request has a body", asked.method.as_str()),

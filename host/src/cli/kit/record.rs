@@ -135,14 +135,18 @@ fn refuse_secrets(gate: &Gate, text: &str, exchanges: &[Exchange], verdict: &Ver
             || exchange.came.as_ref().is_ok_and(|answer| holds(&answer.body))
             || headers.into_iter().any(|header| holds(header.name.as_bytes()) || holds(header.value.as_bytes()))
     };
-    let result = match verdict {
-        Verdict::Returned(value) | Verdict::Failed(value) => holds(value.to_string().as_bytes()),
-        Verdict::Refused(_) => false,
-    };
-    if holds(text.as_bytes()) || result || exchanges.iter().any(of) {
+    if holds(text.as_bytes()) || holds(result(verdict).as_bytes()) || exchanges.iter().any(of) {
         return Err(not_written("the case would hold a credential"));
     }
     Ok(())
+}
+
+/// What the action returned, as JSON; nothing where it did not.
+fn result(verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::Returned(value) | Verdict::Failed(value) => value.to_string(),
+        Verdict::Refused(_) => String::new(),
+    }
 }
 
 /// Looks for what has just been made, and so is in no store: a token endpoint that needs no token is not guarded by the gate, and
@@ -152,11 +156,7 @@ fn refuse_new_credentials(arguments: &Value, exchanges: &[Exchange], verdict: &V
         let answered = exchange.came.as_ref().ok().map(|answer| answer.body.as_slice());
         exchange.asked.body.as_deref().into_iter().chain(answered)
     });
-    let result = match verdict {
-        Verdict::Returned(value) | Verdict::Failed(value) => value.to_string(),
-        Verdict::Refused(_) => String::new(),
-    };
-    let arguments = arguments.to_string();
+    let (arguments, result) = (arguments.to_string(), result(verdict));
     let mut all = bodies.chain([arguments.as_bytes(), result.as_bytes()]);
     match all.find_map(credential_name) {
         Some(name) => Err(not_written(&format!("the case would hold what looks like a credential (`{name}`)"))),
